@@ -1,0 +1,86 @@
+"""The object cache: compiled kernels on disk, private to the user, checked before they are run.
+
+A kernel's code follows from its record, the target, the source of this room and LLVM's version;
+the key is a digest of those, so that a hit needs neither code generation nor LLVM. A file holds the
+SHA-256 of its content in front; one that does not match is compiled again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+import platformdirs
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.isa import Isa
+
+DIGEST = 32
+
+
+@cache
+def _generator() -> str:
+    """A digest of everything but the kernel and target that the code depends on."""
+    digest = hashlib.sha256(f"{llvmlite.__version__} {llvm.llvm_version_info}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def symbol(kernel: NativeKernel, isa: Isa) -> str:
+    """The name of a kernel's function: a digest of all that its code depends on."""
+    text = f"{type(kernel).__module__} {kernel!r} {isa!r} {_generator()}"
+    return "striate_" + hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def directory() -> Path | None:
+    """The cache's folder, made if need be; None if it cannot be made or is not private.
+
+    ``STRIATE_CACHE`` in the environment names another folder; empty, it switches the cache off.
+    """
+    named = os.environ.get("STRIATE_CACHE")
+    if named == "":
+        return None
+    path = Path(named) if named else Path(platformdirs.user_cache_dir("striate")) / "objects"
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = path.stat()
+    except OSError:
+        return None
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+        return None
+    return path
+
+
+def read(name: str) -> bytes | None:
+    """The object code stored under a name, or None if it is not there or damaged."""
+    folder = directory()
+    if folder is None:
+        return None
+    try:
+        content = (folder / f"{name}.o").read_bytes()
+    except OSError:
+        return None
+    code = content[DIGEST:]
+    return code if hashlib.sha256(code).digest() == content[:DIGEST] else None
+
+
+def write(name: str, code: bytes) -> None:
+    """Store object code; a disk that is full or not writable is no error."""
+    folder = directory()
+    if folder is None:
+        return
+    with contextlib.suppress(OSError):
+        handle, temporary = tempfile.mkstemp(dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            os.replace(temporary, folder / f"{name}.o")
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)

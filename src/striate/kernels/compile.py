@@ -1,0 +1,120 @@
+"""From kernels to machine code: LLVM, the object cache, and functions that can be called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache as once
+
+import llvmlite.binding as llvm
+
+from striate.errors import CompileError
+from striate.kernels import cache
+from striate.kernels.base import NativeKernel
+from striate.kernels.driver import SYMBOL as DRIVER
+from striate.kernels.driver import driver_module, make_yield_known
+from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
+
+
+@once
+def _initialize() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+def _machine(isa: Isa, jit: bool) -> llvm.TargetMachine:
+    _initialize()
+    triple = isa.triple or llvm.get_process_triple()
+    try:
+        found = llvm.Target.from_triple(triple)
+    except RuntimeError as error:
+        raise CompileError(f"LLVM knows no target '{triple}': {error}") from None
+    return found.create_target_machine(
+        cpu=isa.cpu, features=isa.features, opt=2, reloc="pic", codemodel="default", jit=jit
+    )
+
+
+def _optimize(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
+    """Only the passes that pay for loop nests written by hand: no unrolling, no vectorizing."""
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_loop_rotate_pass()
+    passes.add_new_gvn_pass()
+    passes.add_instruction_combine_pass()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    passes.run(module, llvm.create_pass_builder(machine, options))
+
+
+def llvm_text(kernel: NativeKernel, isa: Isa) -> str:
+    """A kernel's LLVM assembly before optimization."""
+    emitter = Emitter(cache.symbol(kernel, isa), isa)
+    kernel.emit(emitter)
+    return str(emitter.finish())
+
+
+def object_code(text: str, isa: Isa) -> bytes:
+    """Machine code, as an object file, of LLVM assembly.
+
+    Raises:
+        CompileError: LLVM rejects the text; a defect of a kernel.
+    """
+    with llvm.create_context() as context:
+        # The module must be gone before its context is.
+        return _emit_object(text, context, _machine(isa, jit=False))
+
+
+def _emit_object(text: str, context: llvm.ContextRef, machine: llvm.TargetMachine) -> bytes:
+    try:
+        module = llvm.parse_assembly(text, context)
+        module.verify()
+    except RuntimeError as error:
+        raise CompileError(f"LLVM rejects a kernel: {error}") from None
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    _optimize(module, machine)
+    return bytes(machine.emit_object(module))
+
+
+def _cached(name: str, text: object, isa: Isa) -> tuple[bytes, bool]:
+    code = cache.read(name)
+    if code is not None:
+        return code, True
+    code = object_code(text() if callable(text) else str(text), isa)
+    cache.write(name, code)
+    return code, False
+
+
+class Library:
+    """Kernels in executable memory.
+
+    Attributes:
+        compiled: how many kernels had to be compiled; the others came from the cache.
+        driver: address of the SPMD driver (`striate.kernels.driver`).
+    """
+
+    def __init__(self, kernels: Iterable[NativeKernel], isa: Isa) -> None:
+        wanted = {cache.symbol(kernel, isa): kernel for kernel in kernels}
+        sources = {
+            name: (lambda kernel=kernel: llvm_text(kernel, isa)) for name, kernel in wanted.items()
+        }
+        sources[f"{DRIVER}_{cache.symbol(NativeKernel(), isa)}"] = driver_module
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda item: _cached(*item, isa), sources.items()))
+        self.compiled = sum(not hit for _, hit in found)
+        empty = llvm.parse_assembly("")
+        self._engine = llvm.create_mcjit_compiler(empty, _machine(isa, jit=True))
+        for code, _ in found:
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        make_yield_known()
+        self._engine.finalize_object()
+        self._address = {
+            kernel: self._engine.get_function_address(name) for name, kernel in wanted.items()
+        }
+        self.driver = self._engine.get_function_address(DRIVER)
+
+    def address(self, kernel: object) -> int:
+        """Where a kernel's function is."""
+        return self._address[kernel]  # type: ignore[index]

@@ -1,0 +1,235 @@
+"""Direct convolution: forward, and backward-data as a forward over the flipped filters.
+
+A micro-tile holds R pixels x two vectors of filters in registers; the inner loop broadcasts one
+input value to each pixel's row and multiplies it with a packed vector of filters. In NHWC a row of
+filter cells and channels is contiguous, so that three channels cost no more than their share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.conv_pack import blocks_of, pack_backward, pack_forward
+from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
+from striate.kernels.memory_ops import clamped
+from striate.kernels.panel import Panel
+from striate.kernels.values import Pointer, Value
+from striate.layers import Shape
+from striate.layers.conv import Conv
+from striate.plan.records import Launch, Lowering, Task
+
+PANEL_BYTES = 128 * 1024
+"""A band's panel should stay in the second-level cache beside the filters."""
+
+
+@dataclass(frozen=True)
+class DirectConvolution(NativeKernel):
+    """x, packed filters, bias (if any), y. One chunk is one band of output rows of one image.
+
+    Attributes:
+        panel: the band's view of the input, with all groups' channels.
+        output_rows: rows of the whole output; the last band may be shorter.
+        groups: of channels and filters.
+        filters: per group.
+        size: rows and columns of a filter.
+        dilation: distance between its cells.
+        bias: whether the sums start from a bias.
+        relu: whether max(0, .) follows.
+    """
+
+    panel: Panel
+    output_rows: int
+    groups: int
+    filters: int
+    size: tuple[int, int]
+    dilation: tuple[int, int]
+    bias: bool
+    relu: bool = False
+
+    @property
+    def private(self) -> int:
+        return 0 if self.panel.is_input_itself else self.panel.values * 4
+
+    def emit(self, e: Emitter) -> None:
+        x, packed, bias, y = (e.pointer(i) for i in range(4))
+        panel = self.panel
+        bands = -(-self.output_rows // panel.rows)
+        image, band = e.chunk // bands, e.chunk % bands
+        first = band * panel.rows
+        rows = e.integer_minimum(self.output_rows - first, panel.rows)
+        volume = x + image * (panel.height * panel.width * panel.channels)
+        if panel.is_input_itself:
+            source = volume + first * (panel.stride[0] * panel.width * panel.channels)
+        else:
+            source = e.scratch
+            panel.emit(e, volume, first, rows, source)
+        depth = self.groups * self.filters
+        target = y + (image * self.output_rows + first) * (panel.columns * depth)
+        columns = e.isa.tile_columns
+        blocks = blocks_of(self.filters, columns)
+        channels = panel.channels // self.groups
+        block_values = self.size[0] * self.size[1] * channels * columns
+        whole, left = divmod(self.filters, columns)
+        with e.loop(self.groups) as group:
+            part = source + group * channels
+            weights = packed + group * (blocks * block_values)
+            out = group * self.filters
+            if whole:
+                with e.loop(whole) as block:
+                    k = out + block * columns
+                    self._sweep(
+                        e, part, weights + block * block_values, bias + k, target + k, rows, columns
+                    )
+            if left:
+                k = out + whole * columns
+                self._sweep(
+                    e, part, weights + whole * block_values, bias + k, target + k, rows, left
+                )
+
+    def _sweep(
+        self,
+        e: Emitter,
+        source: Pointer,
+        weights: Pointer,
+        bias: Pointer,
+        target: Pointer,
+        rows: Value,
+        count: int,
+    ) -> None:
+        """All pixels of the band for one block of filters, tile after tile."""
+        pixels = rows * self.panel.columns
+        depth = self.groups * self.filters
+        with e.loop(pixels, step=e.isa.tile_rows) as tile:
+            inputs, outputs = [], []
+            for r in range(e.isa.tile_rows):
+                pixel = clamped(e, tile + r, pixels - 1)
+                inputs.append(source + self._offset(pixel))
+                outputs.append(target + pixel * depth)
+            sums = self._tile(e, inputs, weights, bias, count)
+            for out, vectors in zip(outputs, sums, strict=True):
+                for v, total in enumerate(vectors):
+                    value = e.maximum(total, 0.0) if self.relu else total
+                    out.store_vector(value, v * e.lanes, _lanes(e, count, v))
+
+    def _offset(self, pixel: Value) -> Value:
+        """Where a pixel's window starts in the panel (or in the input itself)."""
+        panel = self.panel
+        length = panel.width * panel.channels if panel.is_input_itself else panel.row_length
+        down, across = panel.stride[0] * length, panel.stride[1] * panel.channels
+        if down == panel.columns * across:
+            return pixel * across
+        row, column = pixel // panel.columns, pixel % panel.columns
+        return row * down + column * across
+
+    def _tile(
+        self, e: Emitter, inputs: list[Pointer], weights: Pointer, bias: Pointer, count: int
+    ) -> list[list[Value]]:
+        """The dot products of one tile: pixels x vectors of filters."""
+        panel, columns = self.panel, e.isa.tile_columns
+        used = range(-(-count // e.lanes))
+        channels = panel.channels // self.groups
+        start = [
+            bias.vector(v * e.lanes, _lanes(e, count, v)) if self.bias else e.splat(0.0)
+            for v in used
+        ]
+        sums = [[e.variable(value) for value in start] for _ in inputs]
+        fused = self.dilation[1] == 1 and self.groups == 1
+        cells, run = (1, self.size[1] * channels) if fused else (self.size[1], channels)
+        with e.loop(self.size[0]) as i, e.loop(cells) as j, e.loop(run) as c:
+            cell = (i * cells + j) * run + c
+            where = (
+                i * (self.dilation[0] * panel.row_length)
+                + j * (self.dilation[1] * panel.channels)
+                + c
+            )
+            filters = [weights.vector(cell * columns + v * e.lanes) for v in used]
+            for pointer, row in zip(inputs, sums, strict=True):
+                value = pointer.broadcast(where)
+                for total, w in zip(row, filters, strict=True):
+                    total.value = e.fma(value, w, total.value)
+        return [[total.value for total in row] for row in sums]
+
+
+def _lanes(e: Emitter, count: int, vector: int) -> int:
+    """How many lanes of the v-th vector hold one of ``count`` filters."""
+    return min(e.lanes, count - vector * e.lanes)
+
+
+def forward_kernel(conv: Conv, x: Shape, relu: bool = False) -> DirectConvolution:
+    """The kernel of a CONV's forward pass over an input of this shape."""
+    window, y = conv.window, conv.shape(x)
+    before = (window.sides[0], window.sides[2])
+    row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
+    rows = _band(y.height, row_bytes, window.stride[0], window.reach[0])
+    panel = Panel(
+        x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before
+    )
+    per_group = conv.filters // conv.groups
+    return DirectConvolution(
+        panel, y.height, conv.groups, per_group, window.size, window.dilation, conv.bias, relu
+    )
+
+
+def backward_kernel(conv: Conv, x: Shape) -> DirectConvolution:
+    """The kernel of backward-data: the output's gradient, spread by the stride, is the input."""
+    window, y = conv.window, conv.shape(x)
+    top, left = window.reach[0] - 1 - window.sides[0], window.reach[1] - 1 - window.sides[2]
+    row_bytes = 4 * y.channels * (x.width - 1 + window.reach[1])
+    rows = _band(x.height, row_bytes, 1, window.reach[0])
+    panel = Panel(
+        y.height, y.width, y.channels, rows, x.width, window.reach, (1, 1), (top, left), window.stride
+    )
+    depth = x.channels // conv.groups
+    return DirectConvolution(
+        panel, x.height, conv.groups, depth, window.size, window.dilation, bias=False
+    )
+
+
+def _band(rows: int, row_bytes: int, stride: int, reach: int) -> int:
+    """Output rows of a band: as many as the panel's budget holds, evenly spread."""
+    most = max(1, (PANEL_BYTES // row_bytes - reach) // stride + 1)
+    return -(-rows // -(-rows // most))
+
+
+def _chunks(kernel: DirectConvolution, batch: int) -> int:
+    return batch * -(-kernel.output_rows // kernel.panel.rows)
+
+
+@dataclass(frozen=True)
+class DirectForward:
+    """CONV forward by direct convolution."""
+
+    isa: Isa
+    name: str = "direct convolution"
+
+    def refuses(self, task: Task) -> str | None:  # noqa: ARG002
+        return None
+
+    def cost(self, task: Task) -> float:
+        return seconds(self.isa, task.batch * task.what.macs(*task.inputs))
+
+    def lower(self, task: Task) -> Lowering:
+        conv, (x,) = task.what, task.inputs
+        pack, size = pack_forward(conv, x, self.isa.tile_columns)
+        kernel = forward_kernel(conv, x)
+        bias = "w.b" if conv.bias else 0
+        main = Launch(kernel, _chunks(kernel, task.batch), ("x0", "scratch.packed", bias, "y"))
+        return Lowering((pack, main), scratch={"packed": size})
+
+
+def seconds(isa: Isa, macs: int, fraction: float = 0.75) -> float:
+    """Time of so many multiply-adds on one core at a fraction of a nominal peak."""
+    return macs / (isa.lanes * 2 * 3.2e9 * fraction)
+
+
+def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
+    """The launches of backward-data and their scratch; none if nobody wants the gradient."""
+    if "dx0" not in task.roles:
+        return (), {}
+    conv, (x,) = task.what, task.inputs
+    pack, size = pack_backward(conv, x, isa.tile_columns)
+    kernel = backward_kernel(conv, x)
+    main = Launch(kernel, _chunks(kernel, task.batch), ("dy", "scratch.packed", 0, "dx0"))
+    return (pack, main), {"packed": size}

@@ -1,0 +1,261 @@
+"""CONV backward-filter: the gradient of every filter is a correlation of input and gradient.
+
+A micro-tile holds a few cells x two vectors of filters in registers and sums over the pixels of a
+band; bands and images of one slice of the batch add up in a partial block, and slices are summed in
+a fixed order afterwards, so that the result does not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.conv_direct import data_gradient, seconds
+from striate.kernels.conv_pack import blocks_of
+from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
+from striate.kernels.memory_ops import fill
+from striate.kernels.panel import Panel
+from striate.kernels.values import Pointer, Value
+from striate.layers import Shape
+from striate.layers.conv import Conv
+from striate.plan.records import Launch, Lowering, Task
+
+PANEL_BYTES = 48 * 1024
+GRADIENT_PIXELS = 256
+WANTED_CHUNKS = 32
+
+
+@dataclass(frozen=True)
+class FilterGradient(NativeKernel):
+    """x, dy, partial sums. One chunk is one slice of the batch and one block of filters.
+
+    A partial block is [cells + 1][columns]: the last row is the bias's gradient.
+
+    Attributes:
+        panel: the band's view of the input.
+        output_rows: rows of the whole output.
+        groups: of channels and filters.
+        filters: per group.
+        size: rows and columns of a filter.
+        dilation: distance between its cells.
+        batch: number of images.
+        slices: parts that the batch is cut in.
+        columns: filters in a block.
+    """
+
+    panel: Panel
+    output_rows: int
+    groups: int
+    filters: int
+    size: tuple[int, int]
+    dilation: tuple[int, int]
+    batch: int
+    slices: int
+    columns: int
+
+    @property
+    def cells(self) -> int:
+        """Values of one filter."""
+        return self.size[0] * self.size[1] * (self.panel.channels // self.groups)
+
+    @property
+    def private(self) -> int:
+        pixels = self.panel.rows * self.panel.columns
+        return 4 * (pixels * self.columns + self.panel.values)
+
+    def emit(self, e: Emitter) -> None:
+        x, dy, partial = (e.pointer(i) for i in range(3))
+        panel, columns = self.panel, self.columns
+        blocks = blocks_of(self.filters, columns)
+        part, rest = e.chunk // (self.groups * blocks), e.chunk % (self.groups * blocks)
+        group, block = rest // blocks, rest % blocks
+        sums = partial + e.chunk * ((self.cells + 1) * columns)
+        fill(e, sums, (self.cells + 1) * columns)
+        gradients = e.scratch
+        band_input = e.scratch + panel.rows * panel.columns * columns
+        bands = -(-self.output_rows // panel.rows)
+        depth = self.groups * self.filters
+        first_image = part * self.batch // self.slices
+        last_image = (part + 1) * self.batch // self.slices
+        with e.loop(last_image, start=first_image) as image, e.loop(bands) as band:
+            first = band * panel.rows
+            rows = e.integer_minimum(self.output_rows - first, panel.rows)
+            volume = x + image * (panel.height * panel.width * panel.channels)
+            panel.emit(e, volume, first, rows, band_input)
+            source = dy + (image * self.output_rows + first) * (panel.columns * depth)
+            left = e.integer_minimum(self.filters - block * columns, columns)
+            source = source + group * self.filters + block * columns
+            bias = sums + self.cells * columns
+            self._pack_gradients(e, source, gradients, rows * panel.columns, left, bias)
+            channels = panel.channels // self.groups
+            self._sweep(e, band_input + group * channels, gradients, rows, sums)
+
+    def _pack_gradients(
+        self, e: Emitter, source: Pointer, to: Pointer, pixels: Value, left: Value, bias: Pointer
+    ) -> None:
+        """The block's columns of dy, pixel after pixel, and their sum for the bias."""
+        depth = self.groups * self.filters
+        vectors = range(self.columns // e.lanes)
+        if self.filters % self.columns:
+            with e.when(left < self.columns), e.loop(pixels) as pixel:
+                fill(e, to + pixel * self.columns, self.columns)
+                with e.loop(left) as k:
+                    to.store(source.load(pixel * depth + k), pixel * self.columns + k)
+        if self.filters >= self.columns:
+            with e.when(left.equals(self.columns)), e.loop(pixels) as pixel:
+                for v in vectors:
+                    value = source.vector(pixel * depth + v * e.lanes)
+                    to.store_vector(value, pixel * self.columns + v * e.lanes)
+        totals = [e.variable(bias.vector(v * e.lanes)) for v in vectors]
+        with e.loop(pixels) as pixel:
+            for v, total in enumerate(totals):
+                total.value = total.value + to.vector(pixel * self.columns + v * e.lanes)
+        for v, total in enumerate(totals):
+            bias.store_vector(total.value, v * e.lanes)
+
+    def _sweep(
+        self, e: Emitter, source: Pointer, gradients: Pointer, rows: Value, sums: Pointer
+    ) -> None:
+        """All cells of the block's filters, a tile of neighbouring cells at a time."""
+        panel, channels = self.panel, self.panel.channels // self.groups
+        fused = self.dilation[1] == 1 and self.groups == 1
+        cells, run = (1, self.size[1] * channels) if fused else (self.size[1], channels)
+        whole, left = divmod(run, e.isa.tile_rows)
+        with e.loop(self.size[0]) as i, e.loop(cells) as j:
+            start = i * (self.dilation[0] * panel.row_length) + j * (
+                self.dilation[1] * panel.channels
+            )
+            to = sums + (i * cells + j) * (run * self.columns)
+            if whole:
+                with e.loop(whole) as t:
+                    c = t * e.isa.tile_rows
+                    self._tile(
+                        e, source + start + c, gradients, rows, to + c * self.columns, e.isa.tile_rows
+                    )
+            if left:
+                c = whole * e.isa.tile_rows
+                self._tile(e, source + start + c, gradients, rows, to + c * self.columns, left)
+
+    def _tile(
+        self, e: Emitter, x: Pointer, dy: Pointer, rows: Value, to: Pointer, count: int
+    ) -> None:
+        """Sum over the band's pixels for ``count`` neighbouring cells."""
+        panel, vectors = self.panel, range(self.columns // e.lanes)
+        sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(count)]
+        with e.loop(rows) as row, e.loop(panel.columns) as column:
+            pixel = (row * panel.columns + column) * self.columns
+            values = [dy.vector(pixel + v * e.lanes) for v in vectors]
+            where = x + (
+                row * (panel.stride[0] * panel.row_length)
+                + column * (panel.stride[1] * panel.channels)
+            )
+            for c in range(count):
+                value = where.broadcast(c)
+                for total, gradient in zip(sums[c], values, strict=True):
+                    total.value = e.fma(value, gradient, total.value)
+        for c in range(count):
+            for v, total in enumerate(sums[c]):
+                place = c * self.columns + v * e.lanes
+                to.store_vector(to.vector(place) + total.value, place)
+
+
+@dataclass(frozen=True)
+class SumFilterGradient(NativeKernel):
+    """partial sums, dw, db (or 0), cells, filters per group, blocks per group, slices, chunks per
+    slice. One chunk is one block: slices are added in order and unpacked to [K, Fh, Fw, C].
+    """
+
+    columns: int
+    bias: bool
+
+    def emit(self, e: Emitter) -> None:
+        partial, dw, db = (e.pointer(i) for i in range(3))
+        cells, filters, blocks, slices, stride = (e.argument(i) for i in range(3, 8))
+        size = (cells + 1) * self.columns
+        group, block = e.chunk // blocks, e.chunk % blocks
+        first = block * self.columns
+        count = e.integer_minimum(filters - first, self.columns)
+        k = group * filters + first
+        with e.loop(cells + 1) as cell:
+            for v in range(self.columns // e.lanes):
+                total = e.variable(e.splat(0.0))
+                with e.loop(slices) as s:
+                    where = (s * stride + e.chunk) * size + cell * self.columns + v * e.lanes
+                    total.value = total.value + partial.vector(where)
+                e.scratch.store_vector(total.value, v * e.lanes)
+            with e.when(cell < cells), e.loop(count) as c:
+                dw.store(e.scratch.load(c), (k + c) * cells + cell)
+            if self.bias:
+                with e.when(cell.equals(cells)), e.loop(count) as c:
+                    db.store(e.scratch.load(c), k + c)
+
+    @property
+    def private(self) -> int:
+        return 4 * self.columns
+
+
+def filter_gradient_kernel(conv: Conv, x: Shape, batch: int, columns: int) -> FilterGradient:
+    """The kernel of backward-filter for a CONV over a batch of inputs of this shape."""
+    window, y = conv.window, conv.shape(x)
+    width = (y.width - 1) * window.stride[1] + window.reach[1]
+    most = min(
+        max(1, (PANEL_BYTES // (4 * x.channels * width) - window.reach[0]) // window.stride[0] + 1),
+        max(1, GRADIENT_PIXELS // y.width),
+    )
+    rows = -(-y.height // -(-y.height // most))
+    before = (window.sides[0], window.sides[2])
+    panel = Panel(
+        x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before
+    )
+    filters = conv.filters // conv.groups
+    blocks = conv.groups * blocks_of(filters, columns)
+    slices = max(1, min(batch, WANTED_CHUNKS // blocks))
+    return FilterGradient(
+        panel,
+        y.height,
+        conv.groups,
+        filters,
+        window.size,
+        window.dilation,
+        batch,
+        slices,
+        columns,
+    )
+
+
+@dataclass(frozen=True)
+class DirectBackward:
+    """CONV backward by direct convolution: by the data, then by the filters and biases."""
+
+    isa: Isa
+    name: str = "direct convolution"
+
+    def refuses(self, task: Task) -> str | None:  # noqa: ARG002
+        return None
+
+    def cost(self, task: Task) -> float:
+        return seconds(self.isa, 2 * task.batch * task.what.macs(*task.inputs))
+
+    def lower(self, task: Task) -> Lowering:
+        conv, (x,) = task.what, task.inputs
+        launches, scratch = data_gradient(self.isa, task)
+        kernel = filter_gradient_kernel(conv, x, task.batch, self.isa.tile_columns)
+        blocks = blocks_of(kernel.filters, kernel.columns)
+        chunks = kernel.slices * conv.groups * blocks
+        scratch["partial"] = chunks * (kernel.cells + 1) * kernel.columns * 4
+        main = Launch(kernel, chunks, ("x0", "dy", "scratch.partial"))
+        arguments = (
+            "scratch.partial",
+            "dw.w",
+            "dw.b" if conv.bias else 0,
+            kernel.cells,
+            kernel.filters,
+            blocks,
+            kernel.slices,
+            conv.groups * blocks,
+        )
+        total = Launch(
+            SumFilterGradient(kernel.columns, conv.bias), conv.groups * blocks, arguments
+        )
+        return Lowering((*launches, main, total), scratch=scratch)

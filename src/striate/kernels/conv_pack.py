@@ -1,0 +1,84 @@
+"""Packed filters: blocks of as many filters as a micro-tile has columns, cell by cell.
+
+[K, Fh, Fw, C] becomes [blocks][Fh·Fw·C][columns], so that the inner loop of a convolution reads
+its filters as one contiguous stream. The last block of a group is filled up with zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.emitter import Emitter
+from striate.kernels.memory_ops import copy, fill
+from striate.layers import Shape
+from striate.layers.conv import Conv
+from striate.plan.records import Launch
+
+
+@dataclass(frozen=True)
+class PackFilters(NativeKernel):
+    """w, packed, filters per group, cells, blocks per group. One chunk is one block."""
+
+    def emit(self, e: Emitter) -> None:
+        w, packed = e.pointer(0), e.pointer(1)
+        filters, cells, blocks = e.argument(2), e.argument(3), e.argument(4)
+        columns = e.isa.tile_columns
+        group, block = e.chunk // blocks, e.chunk % blocks
+        first = block * columns
+        count = e.integer_minimum(filters - first, columns)
+        source = w + (group * filters + first) * cells
+        to = packed + e.chunk * cells * columns
+        with e.loop(cells) as cell:
+            with e.loop(count) as k:
+                to.store(source.load(k * cells + cell), cell * columns + k)
+            with e.loop(columns, start=count) as k:
+                to.store(0.0, cell * columns + k)
+
+
+@dataclass(frozen=True)
+class PackFlipped(NativeKernel):
+    """w, packed, filters per group, window cells, channels per group, blocks per group.
+
+    The filters of backward-data: rotated by 180 degrees, with channels and filters exchanged (the
+    notes: "also a convolution, but with spatially-flipped filters"):
+    packed[block][cell][k][columns] = w[k][last - cell][channel]. One chunk is one block.
+    """
+
+    def emit(self, e: Emitter) -> None:
+        w, packed = e.pointer(0), e.pointer(1)
+        filters, cells, depth, blocks = (e.argument(i) for i in range(2, 6))
+        columns = e.isa.tile_columns
+        group, block = e.chunk // blocks, e.chunk % blocks
+        first = block * columns
+        count = e.integer_minimum(depth - first, columns)
+        to = packed + e.chunk * cells * filters * columns
+        with e.loop(cells) as cell, e.loop(filters) as k:
+            source = w + ((group * filters + k) * cells + (cells - 1 - cell)) * depth + first
+            target = to + (cell * filters + k) * columns
+            copy(e, target, source, count)
+            fill(e, target + count, columns - count)
+
+
+def blocks_of(count: int, columns: int) -> int:
+    """How many blocks of so many columns hold ``count`` filters."""
+    return -(-count // columns)
+
+
+def pack_forward(conv: Conv, x: Shape, columns: int) -> tuple[Launch, int]:
+    """The launch that packs filters for the forward pass, and the bytes it fills."""
+    filters = conv.filters // conv.groups
+    cells = conv.window.cells * x.channels // conv.groups
+    blocks = blocks_of(filters, columns)
+    arguments = ("w.w", "scratch.packed", filters, cells, blocks)
+    launch = Launch(PackFilters(), conv.groups * blocks, arguments, prepare=True)
+    return launch, conv.groups * blocks * cells * columns * 4
+
+
+def pack_backward(conv: Conv, x: Shape, columns: int) -> tuple[Launch, int]:
+    """The launch that packs the flipped filters for backward-data, and the bytes it fills."""
+    filters, depth = conv.filters // conv.groups, x.channels // conv.groups
+    cells, blocks = conv.window.cells, blocks_of(depth, columns)
+    arguments = ("w.w", "scratch.packed", filters, cells, depth, blocks)
+    launch = Launch(PackFlipped(), conv.groups * blocks, arguments, prepare=True)
+    return launch, conv.groups * blocks * cells * filters * columns * 4

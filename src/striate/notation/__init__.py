@@ -1,0 +1,23 @@
+"""Notation: the text of a net, as the CS231n notes write it, to and from its description."""
+
+from striate.notation.defaults import VARIABLES
+from striate.notation.description import Branches, Description, Element, Item, Place, walk
+from striate.notation.explain import explain
+from striate.notation.read import Variable, parse, parse_file
+from striate.notation.writer import write, write_layer
+
+__all__ = [
+    "VARIABLES",
+    "Branches",
+    "Description",
+    "Element",
+    "Item",
+    "Place",
+    "Variable",
+    "explain",
+    "parse",
+    "parse_file",
+    "walk",
+    "write",
+    "write_layer",
+]

@@ -1,0 +1,66 @@
+"""What a layer is and which options it takes, told from its docstring and fields."""
+
+from __future__ import annotations
+
+import inspect
+
+from striate.errors import InputError
+from striate.layers.base import LAYERS, Layer, grammar
+from striate.layers.options import REQUIRED, Choice, Option, YesNo
+from striate.notation.errors import did_you_mean
+
+
+def explain(keyword: str) -> str:
+    """A layer explained: what it does, its options with kind and default, and examples.
+
+    Raises:
+        InputError: there is no such layer.
+    """
+    cls = LAYERS.get(keyword.upper())
+    if cls is None:
+        hint = did_you_mean(keyword, LAYERS) or f"; the layers are {', '.join(sorted(LAYERS))}"
+        raise InputError(f"there is no layer {keyword}{hint}")
+    summary = inspect.cleandoc(inspect.getmodule(cls).__doc__ or "")  # type: ignore[union-attr]
+    meaning = inspect.getdoc(cls) or ""
+    sections = [summary, meaning.partition("\n\nArgs:")[0].partition("\n\nRaises:")[0]]
+    options = [_option(cls, option) for option in grammar(cls.keyword).values()]
+    if options:
+        sections.append("\n".join(["Options", *options]))
+    if cls.examples:
+        sections.append("\n".join(["Examples", *(f"  {text}" for text in cls.examples)]))
+    return "\n\n".join(sections)
+
+
+def _option(cls: type[Layer], option: Option) -> str:
+    written = f"{option.key}={_sample(option)}"
+    short = _short_forms(cls, option)
+    if option.default is REQUIRED:
+        default = "must be given"
+    elif option.default is None:
+        default = "left to the layer"
+    else:
+        default = f"default {option.kind.write(option.default)}"
+    also = f", also written {short}" if short else ""
+    return f"  {written:<22} {option.help}\n{'':25}{option.kind.words}; {default}{also}"
+
+
+def _sample(option: Option) -> str:
+    if isinstance(option.kind, Choice):
+        return "|".join(option.kind.choices)
+    if isinstance(option.kind, YesNo):
+        return "yes|no"
+    return "..."
+
+
+def _short_forms(cls: type[Layer], option: Option) -> str:
+    key = option.key
+    if key in cls.compact:
+        index = cls.compact.index(key)
+        return cls.keyword + "-".join(cls.compact[: index + 1])
+    if key == cls.positional:
+        return f"{cls.keyword} {key}"
+    if isinstance(option.kind, Choice) and option.kind.bare:
+        return ", ".join(option.kind.choices)
+    if isinstance(option.kind, YesNo) and option.kind.bare:
+        return key
+    return ""

@@ -1,0 +1,67 @@
+"""Reading a text or a file: cut into tokens, parsed, repetitions written out, layers made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from striate.errors import FileError
+from striate.layers.shape import Shape
+from striate.notation.defaults import VARIABLES, start
+from striate.notation.description import Description
+from striate.notation.errors import error_at
+from striate.notation.expand import check_order, check_size, describe, layers_in
+from striate.notation.parser import Parser
+from striate.notation.tokens import cut
+
+Variable = int | str | bool | Shape
+
+
+def parse(text: str, source: str = "<net>", **variables: Variable) -> Description:
+    """The description of a net.
+
+    Args:
+        text: the notation, e.g. ``INPUT 32x32x3 -> CONV3-16 -> RELU -> POOL2 -> FC 10``.
+        source: what errors call the text, e.g. a file name.
+        variables: numbers for ``[...]*N`` and values such as ``K=N``, by name. ``pool=False`` leaves
+            out ``POOL?``; ``input`` (a Shape or WxHxD) and ``classes`` are the meaning of a bare
+            INPUT and of a bare last FC. See `striate.notation.defaults` for those that have one.
+
+    Raises:
+        NotationError: the text is not a net.
+    """
+    values = VARIABLES | {name: _text(value) for name, value in variables.items()}
+    tokens = cut(text, source)
+    parts = Parser(tokens, values).net()
+    check_size(parts)
+    layers = list(layers_in(parts))
+    check_order(layers, tokens[0].place)
+    try:
+        defaults = start(layers, values)
+    except ValueError as error:
+        raise error_at(tokens[0].place, str(error)) from None
+    return describe(parts, defaults)
+
+
+def parse_file(path: str | Path, **variables: Variable) -> Description:
+    """The description of the net in a text file; errors name the file.
+
+    Raises:
+        FileError: the file cannot be read or is not UTF-8 text.
+        NotationError: its text is not a net.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise FileError(f"{path}: the net cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{path}: expected the text of a net in UTF-8, got byte "
+            f"0x{error.object[error.start]:02x} at offset {error.start}"
+        ) from error
+    return parse(text, str(path), **variables)
+
+
+def _text(value: Variable) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

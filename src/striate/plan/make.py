@@ -1,0 +1,97 @@
+"""A checked net becomes a plan: tasks, choices, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from striate.check import Checked
+from striate.layers import Loss
+from striate.optimizers import Optimizer
+from striate.plan.choose import choose
+from striate.plan.memory import lifetimes, place, sequence
+from striate.plan.records import Buffer, Candidate, Choice, Plan, Task
+from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
+from striate.plan.weights import lay_out_weights, update_tasks
+
+CONTROL_FLOATS = 16
+"""The control block: rate, gradient scale, the optimizer's coefficients …; random keys follow."""
+
+
+def make_plan(
+    checked: Checked,
+    batch: int,
+    candidates: Callable[[Task], Iterable[Candidate]],
+    training: tuple[Loss, Optimizer, float | None] | None = None,
+) -> Plan:
+    """Plan one call of a net.
+
+    Args:
+        checked: the net with its shapes and parameters.
+        batch: number of images in a call.
+        candidates: the ways to do a task, from the kernels room.
+        training: loss, optimizer and the norm to clip the gradients to (or None), for a training
+            step; None for inference.
+    """
+    work = Work(checked, batch, training is not None)
+    keys = {node.name: CONTROL_FLOATS + i for i, node in enumerate(checked.graph.nodes)}
+    work.add_buffer("control", CONTROL_FLOATS + len(keys), "control")
+    fixed = lay_out_weights(work, training[1] if training else None)
+    forward_tasks(work)
+    if training:
+        loss, optimizer, clip = training
+        loss_task(work, loss)
+        backward_tasks(work)
+        update_tasks(work, optimizer, clip)
+    choices = tuple(choose(task, candidates(task)) for task in work.tasks)
+    saved: dict[str, dict[str, str]] = {}
+    bindings = tuple(_bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices)
+    offsets, regions = _place_all(work.buffers, bindings, fixed)
+    return Plan(choices, work.buffers, offsets, regions, bindings, batch, work.training, keys)
+
+
+def _bind(work: Work, choice: Choice, saved: dict[str, str]) -> dict[str, str]:
+    """The task's roles, its scratch and its saved buffers, declared as they come up.
+
+    ``saved`` collects the roles that the node's forward task hands to its backward task.
+    """
+    task, lowering = choice.task, choice.lowering
+    binding = {**task.roles, **saved}
+    prepared = {
+        argument
+        for launch in lowering.launches
+        if launch.prepare and not work.training
+        for argument in launch.arguments
+    }
+    for name, size in lowering.scratch.items():
+        buffer, role = f"{task.node}/{task.kind}/{name}", f"scratch.{name}"
+        region = "kept" if role in prepared else "arena"
+        work.buffers[buffer] = Buffer(buffer, size, region)
+        binding[role] = buffer
+    for name, size in lowering.saved.items():
+        buffer = f"{task.node}/{name}"
+        work.buffers[buffer] = Buffer(buffer, size, "arena")
+        binding[f"saved.{name}"] = saved[f"saved.{name}"] = buffer
+    return binding
+
+
+def _place_all(
+    buffers: Mapping[str, Buffer], bindings: Iterable[Mapping[str, str]], fixed: Mapping[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Offsets of all buffers and the size of every region."""
+    alive = lifetimes(bindings)
+    offsets = dict(fixed)
+    regions: dict[str, int] = {}
+    for name in fixed:
+        region, end = buffers[name].region, fixed[name] + buffers[name].bytes
+        regions[region] = max(regions.get(region, 0), end)
+    by_region: dict[str, list[Buffer]] = {}
+    for buffer in buffers.values():
+        if buffer.name not in fixed:
+            by_region.setdefault(buffer.region, []).append(buffer)
+    for region, members in by_region.items():
+        if region == "arena":
+            found, regions[region] = place([b for b in members if b.name in alive], alive)
+        else:
+            found, regions[region] = sequence(members)
+        offsets |= found
+    return offsets, regions

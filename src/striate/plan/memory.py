@@ -1,0 +1,67 @@
+"""Lifetimes of buffers, and where each one lies in the arena that they share over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from striate.plan.records import ALIGNMENT, Buffer
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """The tasks from the first that touches a buffer to the last, by index."""
+
+    first: int
+    last: int
+
+    def overlaps(self, other: Lifetime) -> bool:
+        """Whether both are alive during some task."""
+        return self.first <= other.last and other.first <= self.last
+
+
+def lifetimes(bindings: Iterable[Mapping[str, str]]) -> dict[str, Lifetime]:
+    """When each buffer is first and last touched."""
+    found: dict[str, Lifetime] = {}
+    for index, binding in enumerate(bindings):
+        for name in binding.values():
+            first = found[name].first if name in found else index
+            found[name] = Lifetime(first, index)
+    return found
+
+
+def place(buffers: Iterable[Buffer], alive: Mapping[str, Lifetime]) -> tuple[dict[str, int], int]:
+    """Offsets such that no two buffers alive at once overlap, and the bytes they take together.
+
+    Greedy by size: the largest first, each at the lowest offset where it fits between those already
+    placed whose lifetimes overlap its own (Pisarchyk & Lee 2020, "greedy by size").
+    """
+    offsets: dict[str, int] = {}
+    placed: list[Buffer] = []
+    total = 0
+    for buffer in sorted(buffers, key=lambda b: (-b.bytes, b.name)):
+        neighbours = [b for b in placed if alive[b.name].overlaps(alive[buffer.name])]
+        offset = 0
+        for other in sorted(neighbours, key=lambda b: offsets[b.name]):
+            if offset + buffer.bytes <= offsets[other.name]:
+                break
+            offset = max(offset, aligned(offsets[other.name] + other.bytes))
+        offsets[buffer.name] = offset
+        placed.append(buffer)
+        total = max(total, aligned(offset + buffer.bytes))
+    return offsets, total
+
+
+def sequence(buffers: Iterable[Buffer]) -> tuple[dict[str, int], int]:
+    """Offsets one behind the other, for memory that is not shared."""
+    offsets: dict[str, int] = {}
+    total = 0
+    for buffer in buffers:
+        offsets[buffer.name] = total
+        total = aligned(total + buffer.bytes)
+    return offsets, total
+
+
+def aligned(size: int) -> int:
+    """The next multiple of the alignment."""
+    return -(-size // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,185 @@
+"""From a checked net to the list of tasks of one call: forward, loss, backward, update.
+
+Which gradients are needed, where a volume fans out, and which layers work in place is decided here;
+nothing about how a task is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from striate.check import Checked
+from striate.graph import Node
+from striate.plan.records import Buffer, Task
+
+FLOAT = 4
+
+
+@dataclass
+class Work:
+    """Tasks under construction, with every buffer that they name.
+
+    Attributes:
+        checked: the net with its shapes and parameters.
+        batch: number of images in one call.
+        training: whether the call is a training step.
+        buffers: by name.
+        tasks: in the order of execution.
+        alias: the buffer that a volume really lives in, where that is not its own.
+    """
+
+    checked: Checked
+    batch: int
+    training: bool
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    alias: dict[str, str] = field(default_factory=dict)
+
+    def add_buffer(self, name: str, values: int, region: str = "arena", size: int = FLOAT) -> str:
+        """Declare a buffer of so many values."""
+        self.buffers[name] = Buffer(name, values * size, region)
+        return name
+
+    def owner(self, name: str) -> str:
+        """The buffer that holds a volume after all aliases."""
+        while name in self.alias:
+            name = self.alias[name]
+        return name
+
+    def weight_roles(self, node: Node, prefix: str = "") -> dict[str, str]:
+        """Role ``w.NAME`` of every parameter, or ``dw.NAME`` with prefix ``d``."""
+        parameters = self.checked.parameters[node.name]
+        if prefix:
+            return {
+                f"dw.{name}": f"d:{node.name}.{name}"
+                for name, parameter in parameters.items()
+                if parameter.trainable
+            }
+        return {f"w.{name}": f"{node.name}.{name}" for name in parameters}
+
+    def task(self, kind: str, node: Node, roles: Mapping[str, str], **detail: Any) -> None:
+        """Append a task of one node."""
+        self.tasks.append(
+            Task(
+                kind,
+                node.name,
+                node.layer,
+                self.batch,
+                self.checked.inputs(node.name),
+                self.checked.shapes[node.name],
+                self.training,
+                {role: self.owner(name) for role, name in roles.items()},
+                detail,
+            )
+        )
+
+
+def forward_tasks(work: Work) -> None:
+    """Every node once, in the order of the graph."""
+    graph = work.checked.graph
+    for node in graph.nodes:
+        shape = work.checked.shapes[node.name]
+        last = node.name == graph.output
+        if not last and _in_place(work, node):
+            work.alias[node.name] = node.inputs[0]
+        else:
+            work.add_buffer(node.name, work.batch * shape.values, "batch" if last else "arena")
+        sources = node.inputs or ("images",)
+        if not node.inputs:
+            work.add_buffer("images", work.batch * shape.values, "batch")
+        roles = {f"x{i}": name for i, name in enumerate(sources)}
+        roles |= {"y": node.name, "key": "control", **work.weight_roles(node)}
+        work.task("forward", node, roles)
+
+
+def _in_place(work: Work, node: Node) -> bool:
+    """Whether the output may overwrite the first input: nobody else reads what is lost."""
+    if not node.layer.in_place or not node.inputs:
+        return False
+    graph = work.checked.graph
+    name = node.inputs[0]
+    if len(graph.consumers(name)) != 1 or node.inputs.count(name) != 1:
+        return False
+    if not work.training:
+        return True
+    if "inputs" in node.layer.saves:
+        return False
+    for before in _same_memory(work, name):
+        if "output" in graph.node(before).layer.saves:
+            return False
+    return True
+
+
+def _same_memory(work: Work, name: str) -> Iterator[str]:
+    """The nodes whose outputs already share the memory of this one."""
+    yield name
+    while name in work.alias:
+        name = work.alias[name]
+        yield name
+
+
+def trained_nodes(checked: Checked) -> set[str]:
+    """The nodes whose output depends on a trainable parameter: those that need a gradient."""
+    found: set[str] = set()
+    for node in checked.graph.nodes:
+        own = any(p.trainable for p in checked.parameters[node.name].values())
+        if own or any(name in found for name in node.inputs):
+            found.add(node.name)
+    return found
+
+
+def loss_task(work: Work, loss: object) -> None:
+    """The loss of the scores and its gradient."""
+    output = work.checked.graph.node(work.checked.graph.output)
+    scores = work.checked.shapes[output.name]
+    work.add_buffer("labels", work.batch, "batch", 8)
+    work.add_buffer("loss", 1, "batch")
+    gradient = work.add_buffer(f"d:{output.name}", work.batch * scores.values)
+    roles = {"x": output.name, "labels": "labels", "loss": "loss", "dx": gradient}
+    work.tasks.append(
+        Task("loss", "loss", loss, work.batch, (scores,), scores, work.training, roles)
+    )
+
+
+def backward_tasks(work: Work) -> None:
+    """Every node that needs a gradient, last to first; gradients of a fanned-out volume add up."""
+    needed = trained_nodes(work.checked)
+    started = {work.checked.graph.output}
+    for node in reversed(work.checked.graph.nodes):
+        if node.name not in needed:
+            continue
+        roles = {"dy": f"d:{node.name}", "key": "control"}
+        roles |= {**work.weight_roles(node), **work.weight_roles(node, "d")}
+        if "inputs" in node.layer.saves:
+            roles |= {f"x{i}": name for i, name in enumerate(node.inputs)}
+        if "output" in node.layer.saves:
+            roles["y"] = node.name
+        sums = []
+        for i, name in enumerate(node.inputs):
+            if name in needed:
+                roles[f"dx{i}"], added = _input_gradient(work, node, i, started)
+                sums += added
+        work.task("backward", node, roles)
+        for total, part in sums:
+            count = work.buffers[part].bytes // FLOAT
+            work.task("add", node, {"x": part, "y": total}, count=count)
+
+
+def _input_gradient(
+    work: Work, node: Node, i: int, started: set[str]
+) -> tuple[str, list[tuple[str, str]]]:
+    """Where the gradient of input i goes, and the addition that must follow, if any."""
+    source = node.inputs[i]
+    total = f"d:{source}"
+    values = work.batch * work.checked.shapes[source].values
+    if source in started:
+        part = work.add_buffer(f"{total}@{node.name}.{i}", values)
+        return part, [(total, part)]
+    started.add(source)
+    if node.layer.in_place and i == 0:
+        work.alias[total] = f"d:{node.name}"
+    else:
+        work.add_buffer(total, values)
+    return total, []

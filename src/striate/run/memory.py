@@ -1,0 +1,52 @@
+"""The memory of a program: one block for each region of the plan, zeroed and aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.plan import ALIGNMENT, Plan
+from striate.layers.shape import Array
+
+SLACK = 256
+"""Bytes behind every region that a vector load may touch."""
+
+
+class Memory:
+    """All buffers of a plan.
+
+    Args:
+        plan: says how large the regions are and where each buffer lies.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._blocks = {region: _block(size) for region, size in plan.regions.items()}
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes of each region."""
+        return self._plan.regions
+
+    def address(self, buffer: str, offset: int = 0) -> int:
+        """Where a buffer starts, some bytes further on."""
+        region = self._plan.buffers[buffer].region
+        start: int = self._blocks[region].ctypes.data
+        return start + self._plan.offsets[buffer] + offset
+
+    def view(self, buffer: str, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+        """A buffer as an array that shares its memory."""
+        record = self._plan.buffers[buffer]
+        start = self._plan.offsets[buffer]
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        assert size <= record.bytes, f"{buffer}: {size} bytes of {record.bytes}"
+        return self._blocks[record.region][start : start + size].view(dtype).reshape(shape)
+
+
+def _block(size: int) -> NDArray[np.uint8]:
+    """Zeroed bytes that start at the alignment."""
+    whole = np.zeros(size + SLACK + ALIGNMENT, np.uint8)
+    start = -whole.ctypes.data % ALIGNMENT
+    return whole[start : start + size + SLACK]

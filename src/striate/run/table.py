@@ -1,0 +1,89 @@
+"""The table of launches that the driver walks, cut into native stretches and reference steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.kernels import DRIVER_ROW_WORDS, Library
+from striate.plan import At, Choice, Launch, Plan
+from striate.run.memory import Memory
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rows first … last - 1 of the table, done in one native call."""
+
+    first: int
+    last: int
+    choices: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ReferenceStep:
+    """A task whose layer's NumPy definition runs between two native stretches."""
+
+    index: int
+
+
+class Table:
+    """Launches as the driver reads them.
+
+    Attributes:
+        rows: [launches, words] of 64-bit integers.
+        private: bytes of scratch that each thread needs.
+        steps: what one call does, in order.
+        prepare: what is done once after the weights change, in inference.
+    """
+
+    def __init__(self, plan: Plan, library: Library, memory: Memory) -> None:
+        self._library, self._memory = library, memory
+        self._rows: list[list[int]] = []
+        self._slots: list[NDArray[np.int64]] = []
+        self.private = 64
+        everyday: Callable[[Launch], bool] = lambda launch: plan.training or not launch.prepare
+        self.steps = self._stretches(plan, everyday, reference=True)
+        self.prepare = self._stretches(plan, lambda launch: not everyday(launch), reference=False)
+        self.rows = np.array(self._rows or [[0] * DRIVER_ROW_WORDS], np.int64)
+
+    def _stretches(
+        self, plan: Plan, wanted: Callable[[Launch], bool], reference: bool
+    ) -> tuple[Stretch | ReferenceStep, ...]:
+        steps: list[Stretch | ReferenceStep] = []
+        first, begin = len(self._rows), 0
+        for index, choice in enumerate(plan.choices):
+            if choice.native:
+                self._add(choice, plan.bindings[index], wanted)
+            elif reference:
+                if len(self._rows) > first:
+                    steps.append(Stretch(first, len(self._rows), (begin, index)))
+                steps.append(ReferenceStep(index))
+                first, begin = len(self._rows), index + 1
+        if len(self._rows) > first:
+            steps.append(Stretch(first, len(self._rows), (begin, len(plan.choices))))
+        return tuple(steps)
+
+    def _add(
+        self, choice: Choice, binding: object, wanted: Callable[[Launch], bool]
+    ) -> None:
+        for launch in choice.lowering.launches:
+            if wanted(launch):
+                slots = np.array(self._resolve(launch.arguments, binding), np.int64)
+                self._slots.append(slots)
+                self.private = max(self.private, launch.kernel.private)
+                address = self._library.address(launch.kernel)
+                self._rows.append([address, slots.ctypes.data, launch.chunks, 0, 0])
+
+    def _resolve(self, arguments: Sequence[str | At | int], binding: object) -> list[int]:
+        found = []
+        for argument in arguments:
+            if isinstance(argument, int):
+                found.append(argument)
+            else:
+                at = At(argument) if isinstance(argument, str) else argument
+                buffer = binding[at.role]  # type: ignore[index]
+                found.append(self._memory.address(buffer, at.offset))
+        return found or [0]
