@@ -12,7 +12,7 @@ def example(text: str) -> tuple[Layer, tuple[Shape, ...]]:
     """The layer of an example and the shapes of its inputs."""
     volumes, _, words = text.partition("->")
     shapes = tuple(volume(part) for part in volumes.split("|"))
-    if LAYERS[words.split()[0].rstrip("-0123456789")].arity < 0:
+    if len(shapes) > 1:
         return LAYERS[words.strip()](), shapes
     written = notation.parse(f"INPUT {shapes[0]} -> {words}").elements[-1]
     assert isinstance(written, Item)

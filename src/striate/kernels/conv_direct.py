@@ -163,9 +163,7 @@ def forward_kernel(conv: Conv, x: Shape, relu: bool = False) -> DirectConvolutio
     before = (window.sides[0], window.sides[2])
     row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
     rows = _band(y.height, row_bytes, window.stride[0], window.reach[0])
-    panel = Panel(
-        x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before
-    )
+    panel = Panel(x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before)
     per_group = conv.filters // conv.groups
     return DirectConvolution(
         panel, y.height, conv.groups, per_group, window.size, window.dilation, conv.bias, relu
@@ -179,7 +177,15 @@ def backward_kernel(conv: Conv, x: Shape) -> DirectConvolution:
     row_bytes = 4 * y.channels * (x.width - 1 + window.reach[1])
     rows = _band(x.height, row_bytes, 1, window.reach[0])
     panel = Panel(
-        y.height, y.width, y.channels, rows, x.width, window.reach, (1, 1), (top, left), window.stride
+        y.height,
+        y.width,
+        y.channels,
+        rows,
+        x.width,
+        window.reach,
+        (1, 1),
+        (top, left),
+        window.stride,
     )
     depth = x.channels // conv.groups
     return DirectConvolution(

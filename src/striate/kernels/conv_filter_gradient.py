@@ -131,7 +131,12 @@ class FilterGradient(NativeKernel):
                 with e.loop(whole) as t:
                     c = t * e.isa.tile_rows
                     self._tile(
-                        e, source + start + c, gradients, rows, to + c * self.columns, e.isa.tile_rows
+                        e,
+                        source + start + c,
+                        gradients,
+                        rows,
+                        to + c * self.columns,
+                        e.isa.tile_rows,
                     )
             if left:
                 c = whole * e.isa.tile_rows
@@ -205,9 +210,7 @@ def filter_gradient_kernel(conv: Conv, x: Shape, batch: int, columns: int) -> Fi
     )
     rows = -(-y.height // -(-y.height // most))
     before = (window.sides[0], window.sides[2])
-    panel = Panel(
-        x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before
-    )
+    panel = Panel(x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before)
     filters = conv.filters // conv.groups
     blocks = conv.groups * blocks_of(filters, columns)
     slices = max(1, min(batch, WANTED_CHUNKS // blocks))

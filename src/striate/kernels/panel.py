@@ -68,7 +68,9 @@ class Panel:
             and self.reach == (1, 1)
         )
 
-    def emit(self, e: Emitter, image: Pointer, first_row: Value, rows: Value, panel: Pointer) -> None:
+    def emit(
+        self, e: Emitter, image: Pointer, first_row: Value, rows: Value, panel: Pointer
+    ) -> None:
         """Fill the panel for output rows first_row … first_row + rows - 1 of one image."""
         needed = (rows - 1) * self.stride[0] + self.reach[0]
         start = first_row * self.stride[0] - self.before[0]

@@ -28,9 +28,9 @@ def uniform_bits(key: int, count: int) -> NDArray[np.uint32]:
     return mix(mix(np.arange(count, dtype=np.uint32) + start) ^ np.uint32(key & 0xFFFFFFFF))
 
 
-def step_key(seed: int, step: int, place: int) -> int:
-    """The key of one layer in one step of a run."""
+def step_keys(seed: int, step: int, places: int) -> NDArray[np.uint32]:
+    """The keys of all layers in one step of a run: one for each place in the net."""
     key = np.zeros(1, np.uint32)
-    for part in (seed, step, place):
+    for part in (seed, step):
         key = mix(key ^ np.uint32((part + GOLDEN) & 0xFFFFFFFF))
-    return int(key[0])
+    return mix(key ^ (np.arange(places, dtype=np.uint32) + np.uint32(GOLDEN)))

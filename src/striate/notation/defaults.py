@@ -1,16 +1,8 @@
 """What a bare layer means, so that the notes' pattern is a net as it stands.
 
 ``INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC`` follows the notes' "Layer Sizing
-Patterns"; what they leave open is decided here and nowhere else:
-
-- INPUT is 32x32x3, the images of CIFAR-10, unless the variable ``input`` says otherwise.
-- CONV has F=3 (so S=1 and P=1). The first one has 32 filters; each further one as many as the one
-  before it, doubled for every POOL in between. Each branch goes on from where its fork stands,
-  and what follows the fork from where the first branch ends.
-- POOL is the maximum of 2x2 with stride 2, by the layer's own defaults.
-- FC has 256 neurons; the net's last one has 10, one for each class, unless ``classes`` says
-  otherwise.
-- N=2, M=3, K=1, and ``POOL?`` is there (``pool=yes``).
+Patterns"; what they leave open is decided here and nowhere else: `MEANING` says it, `VARIABLES`
+holds N, M, K and the like. POOL has its 2x2 and stride 2 from the layer itself.
 """
 
 from __future__ import annotations
@@ -29,6 +21,15 @@ VARIABLES = {
     "input": "32x32x3",
     "classes": "10",
 }
+MEANING = {
+    "INPUT": "32x32x3, the images of CIFAR-10, or the variable input",
+    "CONV": "F=3; 32 filters for the first CONV, then as many as the last CONV has, doubled for "
+    "each POOL in between; a branch goes on from its fork, the layers behind a fork from its "
+    "first branch",
+    "FC": "256 neurons; the last FC has 10, one for each class, or the variable classes",
+}
+"""What the layers are that are written without a number, in words."""
+
 FIRST_FILTERS = 32
 MOST_FILTERS = 2**16
 HIDDEN_NEURONS = 256

@@ -33,7 +33,8 @@ def check_size(parts: tuple[Part, ...]) -> int:
         total += count
         if total > MOST_LAYERS:
             raise error_at(
-                place, f"the net has {total:,} layers up to here; at most {MOST_LAYERS:,} are allowed"
+                place,
+                f"the net has {total:,} layers up to here; at most {MOST_LAYERS:,} are allowed",
             )
     return total
 
@@ -128,7 +129,8 @@ def _made(written: Written, defaults: Defaults) -> Layer:
         if option.default is REQUIRED and key not in values:
             raise error_at(
                 written.place,
-                f"{written.keyword} needs {key}, the {option.help}; e.g. {example_of(written.keyword)}",
+                f"{written.keyword} needs {key} ({option.help}), "
+                f"e.g. {example_of(written.keyword)}",
             )
     try:
         layer: Layer = construct(cls, values)

@@ -7,6 +7,7 @@ import inspect
 from striate.errors import InputError
 from striate.layers.base import LAYERS, Layer, grammar
 from striate.layers.options import REQUIRED, Choice, Option, YesNo
+from striate.notation.defaults import MEANING
 from striate.notation.errors import did_you_mean
 
 
@@ -20,12 +21,14 @@ def explain(keyword: str) -> str:
     if cls is None:
         hint = did_you_mean(keyword, LAYERS) or f"; the layers are {', '.join(sorted(LAYERS))}"
         raise InputError(f"there is no layer {keyword}{hint}")
-    summary = inspect.cleandoc(inspect.getmodule(cls).__doc__ or "")  # type: ignore[union-attr]
+    summary = inspect.getdoc(inspect.getmodule(cls)) or ""
     meaning = inspect.getdoc(cls) or ""
     sections = [summary, meaning.partition("\n\nArgs:")[0].partition("\n\nRaises:")[0]]
     options = [_option(cls, option) for option in grammar(cls.keyword).values()]
     if options:
         sections.append("\n".join(["Options", *options]))
+    if cls.keyword in MEANING:
+        sections.append(f"Written without a number: {MEANING[cls.keyword]}")
     if cls.examples:
         sections.append("\n".join(["Examples", *(f"  {text}" for text in cls.examples)]))
     return "\n\n".join(sections)
@@ -37,11 +40,11 @@ def _option(cls: type[Layer], option: Option) -> str:
     if option.default is REQUIRED:
         default = "must be given"
     elif option.default is None:
-        default = "left to the layer"
+        default = "by default the layer decides"
     else:
         default = f"default {option.kind.write(option.default)}"
     also = f", also written {short}" if short else ""
-    return f"  {written:<22} {option.help}\n{'':25}{option.kind.words}; {default}{also}"
+    return f"  {written:<22} {option.help}\n{'':25}{option.kind.words};\n{'':25}{default}{also}"
 
 
 def _sample(option: Option) -> str:
@@ -56,9 +59,9 @@ def _short_forms(cls: type[Layer], option: Option) -> str:
     key = option.key
     if key in cls.compact:
         index = cls.compact.index(key)
-        return cls.keyword + "-".join(cls.compact[: index + 1])
+        return cls.keyword + "-".join(f"<{key}>" for key in cls.compact[: index + 1])
     if key == cls.positional:
-        return f"{cls.keyword} {key}"
+        return f"{cls.keyword} <{key}>"
     if isinstance(option.kind, Choice) and option.kind.bare:
         return ", ".join(option.kind.choices)
     if isinstance(option.kind, YesNo) and option.kind.bare:

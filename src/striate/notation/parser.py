@@ -1,11 +1,11 @@
 """The grammar: from tokens to a tree of layers, repetitions and branches.
 
-    net     = chain
-    chain   = element { "->" element }
-    element = [name ":"] layer ["?"] | [name ":"] layer "{" branch { "|" branch } "}" | group
-    group   = "[" chain "]" ["*" number or variable]
-    branch  = chain | "SKIP"
-    layer   = keyword with numbers, then options
+net     = chain
+chain   = element { "->" element }
+element = [name ":"] layer ["?"] | [name ":"] layer "{" branch { "|" branch } "}" | group
+group   = "[" chain "]" ["*" number or variable]
+branch  = chain | "SKIP"
+layer   = keyword with numbers, then options
 """
 
 from __future__ import annotations

@@ -22,9 +22,10 @@ def parse(text: str, source: str = "<net>", **variables: Variable) -> Descriptio
     Args:
         text: the notation, e.g. ``INPUT 32x32x3 -> CONV3-16 -> RELU -> POOL2 -> FC 10``.
         source: what errors call the text, e.g. a file name.
-        variables: numbers for ``[...]*N`` and values such as ``K=N``, by name. ``pool=False`` leaves
-            out ``POOL?``; ``input`` (a Shape or WxHxD) and ``classes`` are the meaning of a bare
-            INPUT and of a bare last FC. See `striate.notation.defaults` for those that have one.
+        variables: numbers for ``[...]*N`` and values such as ``K=N``, by name. ``pool=False``
+            leaves out ``POOL?``; ``input`` (a Shape or WxHxD) and ``classes`` are the meaning of a
+            bare INPUT and of a bare last FC. `striate.notation.defaults` says what they are
+            otherwise.
 
     Raises:
         NotationError: the text is not a net.

@@ -1,4 +1,4 @@
-"""The words of one layer, ``CONV3-64 S=2 fit=floor``, read by the options that its fields declare."""
+"""The words of one layer, ``CONV3-64 S=2``, read by the options that its fields declare."""
 
 from __future__ import annotations
 
@@ -140,18 +140,19 @@ def _unknown_layer(word: str) -> str:
 
 
 def _unknown_option(keyword: str, key: str) -> str:
-    return f"{keyword} has no option '{key}'{did_you_mean(key, grammar(keyword))}{_known(keyword)}"
+    hint = did_you_mean(key, grammar(keyword)) or "."
+    return f"{keyword} has no option '{key}'{hint}{_known(keyword)}"
 
 
 def _unknown_word(keyword: str, word: str) -> str:
     known = [*bare_words(keyword), *grammar(keyword)]
-    return f"{keyword} does not take '{word}'{did_you_mean(word, known)}{_known(keyword)}"
+    return f"{keyword} does not take '{word}'{did_you_mean(word, known) or '.'}{_known(keyword)}"
 
 
 def _known(keyword: str) -> str:
     options = grammar(keyword)
     if not options:
-        return f"; {keyword} has no options"
+        return " It has no options"
     keys = ", ".join(options)
     bare = ", ".join(bare_words(keyword))
-    return f"; its options are {keys}" + (f"; words that stand alone are {bare}" if bare else "")
+    return f" Its options are {keys}" + (f"; words that stand alone are {bare}" if bare else "")

@@ -53,6 +53,10 @@ class Optimizer:
         """
         raise NotImplementedError
 
+    def coefficients(self, step: int) -> tuple[float, ...]:  # noqa: ARG002
+        """Numbers that all parameters share in a step, such as Adam's corrections."""
+        return ()
+
     def without_decay(self) -> Self:
         """This optimizer with no weight decay, for biases and norms."""
         return replace(self, weight_decay=0.0)

@@ -1,8 +1,9 @@
 """Planning: what is done in which order, by which kernel and why, and where everything lies."""
 
-from striate.plan.make import CONTROL_FLOATS, make_plan
+from striate.plan.make import make_plan
 from striate.plan.records import (
     ALIGNMENT,
+    CONTROL_WORDS,
     At,
     Buffer,
     Candidate,
@@ -16,7 +17,7 @@ from striate.plan.records import (
 
 __all__ = [
     "ALIGNMENT",
-    "CONTROL_FLOATS",
+    "CONTROL_WORDS",
     "At",
     "Buffer",
     "Candidate",

@@ -9,12 +9,9 @@ from striate.layers import Loss
 from striate.optimizers import Optimizer
 from striate.plan.choose import choose
 from striate.plan.memory import lifetimes, place, sequence
-from striate.plan.records import Buffer, Candidate, Choice, Plan, Task
+from striate.plan.records import CONTROL_WORDS, Buffer, Candidate, Choice, Plan, Task
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
 from striate.plan.weights import lay_out_weights, update_tasks
-
-CONTROL_FLOATS = 16
-"""The control block: rate, gradient scale, the optimizer's coefficients …; random keys follow."""
 
 
 def make_plan(
@@ -32,9 +29,9 @@ def make_plan(
         training: loss, optimizer and the norm to clip the gradients to (or None), for a training
             step; None for inference.
     """
-    work = Work(checked, batch, training is not None)
-    keys = {node.name: CONTROL_FLOATS + i for i, node in enumerate(checked.graph.nodes)}
-    work.add_buffer("control", CONTROL_FLOATS + len(keys), "control")
+    keys = {node.name: CONTROL_WORDS + i for i, node in enumerate(checked.graph.nodes)}
+    work = Work(checked, batch, training is not None, keys)
+    work.add_buffer("control", CONTROL_WORDS + len(keys), "control")
     fixed = lay_out_weights(work, training[1] if training else None)
     forward_tasks(work)
     if training:
@@ -44,7 +41,9 @@ def make_plan(
         update_tasks(work, optimizer, clip)
     choices = tuple(choose(task, candidates(task)) for task in work.tasks)
     saved: dict[str, dict[str, str]] = {}
-    bindings = tuple(_bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices)
+    bindings = tuple(
+        _bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices
+    )
     offsets, regions = _place_all(work.buffers, bindings, fixed)
     return Plan(choices, work.buffers, offsets, regions, bindings, batch, work.training, keys)
 

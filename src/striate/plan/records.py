@@ -13,6 +13,10 @@ from striate.layers import Shape
 ALIGNMENT = 64
 """Every buffer starts at a multiple of this many bytes: one cache line."""
 
+CONTROL_WORDS = 16
+"""The control block's words before the random keys: 0 the rate, 1 the scale of the gradients, 2 the
+step's number (an integer, from 1), 3 and on the optimizer's coefficients of this step."""
+
 
 @dataclass(frozen=True)
 class Buffer:

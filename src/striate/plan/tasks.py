@@ -25,6 +25,7 @@ class Work:
         checked: the net with its shapes and parameters.
         batch: number of images in one call.
         training: whether the call is a training step.
+        keys: word of each node's random key in the control block.
         buffers: by name.
         tasks: in the order of execution.
         alias: the buffer that a volume really lives in, where that is not its own.
@@ -33,6 +34,7 @@ class Work:
     checked: Checked
     batch: int
     training: bool
+    keys: Mapping[str, int]
     buffers: dict[str, Buffer] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     alias: dict[str, str] = field(default_factory=dict)
@@ -91,7 +93,7 @@ def forward_tasks(work: Work) -> None:
             work.add_buffer("images", work.batch * shape.values, "batch")
         roles = {f"x{i}": name for i, name in enumerate(sources)}
         roles |= {"y": node.name, "key": "control", **work.weight_roles(node)}
-        work.task("forward", node, roles)
+        work.task("forward", node, roles, key=work.keys[node.name])
 
 
 def _in_place(work: Work, node: Node) -> bool:
@@ -161,7 +163,7 @@ def backward_tasks(work: Work) -> None:
             if name in needed:
                 roles[f"dx{i}"], added = _input_gradient(work, node, i, started)
                 sums += added
-        work.task("backward", node, roles)
+        work.task("backward", node, roles, key=work.keys[node.name])
         for total, part in sums:
             count = work.buffers[part].bytes // FLOAT
             work.task("add", node, {"x": part, "y": total}, count=count)

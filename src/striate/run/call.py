@@ -41,5 +41,3 @@ class Caller:
             job(0)
         else:
             team(self.threads).run(job)
-
-

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.plan import ALIGNMENT, Plan
 from striate.layers.shape import Array
+from striate.plan import ALIGNMENT, Plan
 
 SLACK = 256
 """Bytes behind every region that a vector load may touch."""

@@ -107,7 +107,9 @@ class _Step:
 
     def add(self) -> None:
         shape = (self.task.detail["count"],)
-        self.memory.view(self.binding["y"], shape)[...] += self.memory.view(self.binding["x"], shape)
+        self.memory.view(self.binding["y"], shape)[...] += self.memory.view(
+            self.binding["x"], shape
+        )
 
     def loss(self) -> None:
         task = self.task

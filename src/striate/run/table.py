@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,20 +44,23 @@ class Table:
         self._rows: list[list[int]] = []
         self._slots: list[NDArray[np.int64]] = []
         self.private = 64
-        everyday: Callable[[Launch], bool] = lambda launch: plan.training or not launch.prepare
-        self.steps = self._stretches(plan, everyday, reference=True)
-        self.prepare = self._stretches(plan, lambda launch: not everyday(launch), reference=False)
+        self.steps = self._stretches(plan, lambda launch: plan.training or not launch.prepare)
+        self.prepare = tuple(
+            step
+            for step in self._stretches(plan, lambda launch: launch.prepare and not plan.training)
+            if isinstance(step, Stretch)
+        )
         self.rows = np.array(self._rows or [[0] * DRIVER_ROW_WORDS], np.int64)
 
     def _stretches(
-        self, plan: Plan, wanted: Callable[[Launch], bool], reference: bool
+        self, plan: Plan, wanted: Callable[[Launch], bool]
     ) -> tuple[Stretch | ReferenceStep, ...]:
         steps: list[Stretch | ReferenceStep] = []
         first, begin = len(self._rows), 0
         for index, choice in enumerate(plan.choices):
             if choice.native:
                 self._add(choice, plan.bindings[index], wanted)
-            elif reference:
+            else:
                 if len(self._rows) > first:
                     steps.append(Stretch(first, len(self._rows), (begin, index)))
                 steps.append(ReferenceStep(index))
@@ -67,7 +70,7 @@ class Table:
         return tuple(steps)
 
     def _add(
-        self, choice: Choice, binding: object, wanted: Callable[[Launch], bool]
+        self, choice: Choice, binding: Mapping[str, str], wanted: Callable[[Launch], bool]
     ) -> None:
         for launch in choice.lowering.launches:
             if wanted(launch):
@@ -77,13 +80,15 @@ class Table:
                 address = self._library.address(launch.kernel)
                 self._rows.append([address, slots.ctypes.data, launch.chunks, 0, 0])
 
-    def _resolve(self, arguments: Sequence[str | At | int], binding: object) -> list[int]:
+    def _resolve(
+        self, arguments: Sequence[str | At | int], binding: Mapping[str, str]
+    ) -> list[int]:
         found = []
         for argument in arguments:
             if isinstance(argument, int):
                 found.append(argument)
             else:
                 at = At(argument) if isinstance(argument, str) else argument
-                buffer = binding[at.role]  # type: ignore[index]
+                buffer = binding[at.role]
                 found.append(self._memory.address(buffer, at.offset))
         return found or [0]

@@ -20,7 +20,7 @@ class Team:
     def __init__(self, count: int) -> None:
         self.count = count
         self._lock = threading.Lock()
-        self._job: Job = lambda number: None
+        self._job: Job = _nothing
         self._go = [threading.Semaphore(0) for _ in range(count - 1)]
         self._done = threading.Semaphore(0)
         for number, go in enumerate(self._go, start=1):
@@ -46,6 +46,10 @@ class Team:
             self._done.release()
 
 
+def _nothing(number: int) -> None:
+    del number
+
+
 @cache
 def team(count: int) -> Team:
     """The team of so many threads; made once."""
@@ -64,6 +68,9 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
-DRIVER = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64],
-                          *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p])
+DRIVER = ctypes.CFUNCTYPE(
+    None,
+    *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64],
+    *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p],
+)
 """The native driver: rows, first, last, sync, threads, scratch."""

@@ -14,6 +14,7 @@ from striate.train.data.dataset import (
     require_trainable,
 )
 from striate.train.data.embedded import EMBEDDED
+from striate.train.data.loader import Loader, evaluation_loader, training_loader
 
 if TYPE_CHECKING:
     from striate.train.data.images import read_image
@@ -24,13 +25,16 @@ __all__ = [
     "EMBEDDED",
     "ArrayData",
     "DataSet",
+    "Loader",
     "Resized",
     "Subset",
     "divide",
+    "evaluation_loader",
     "open_data",
     "pixel_statistics",
     "read_image",
     "require_trainable",
+    "training_loader",
 ]
 
 # These need Pillow, which takes longer to import than all of Striate.

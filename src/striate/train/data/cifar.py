@@ -23,7 +23,7 @@ PIXELS = 3 * SIDE * SIDE
 
 
 def parts(path: Path) -> dict[str, Callable[[], DataSet]]:
-    """How to open each part, ``train`` and ``test``, that a folder of CIFAR files holds; or nothing."""
+    """How to open each part, ``train`` and ``test``, of a folder of CIFAR files; or nothing."""
     if not path.is_dir():
         return {}
     ten = {

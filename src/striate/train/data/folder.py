@@ -18,6 +18,7 @@ from striate.errors import DataError
 from striate.layers.shape import Array, Shape
 from striate.train.data.dataset import DataSet, Indices, Labels
 from striate.train.data.images import read_image, shape_of
+from striate.train.data.kept import keep
 
 WORDS = "a folder with one folder of images for each class"
 
@@ -26,8 +27,6 @@ TEST = ("test", "testing", "val", "valid", "validation")
 
 # What images of different sizes become when no net says what it takes.
 SIDE = 64
-# Fitted images are kept in memory when all of them need no more bytes than this.
-MOST_KEPT = 1 << 30
 THREADS = 4
 
 
@@ -71,8 +70,6 @@ class FolderData:
         self.labels: Labels = np.array([numbers[f.parent.name] for f in self.files], np.int64)
         self.shape = shape or _common({found for found in shapes if isinstance(found, Shape)})
         self.problems = tuple(problems)
-        keep = len(self.files) * self.shape.values <= MOST_KEPT
-        self._kept: list[Array | None] | None = [None] * len(self.files) if keep else None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -81,17 +78,8 @@ class FolderData:
         """The decoded images, uint8, and the labels at ``indices``; see `DataSet.batch`."""
         images = np.empty(self.shape.array(len(indices)), np.uint8)
         for place, index in zip(images, indices, strict=True):
-            place[...] = self._image(int(index))
+            place[...] = read_image(self.files[index], self.shape)
         return images, self.labels[indices]
-
-    def _image(self, index: int) -> Array:
-        kept = self._kept[index] if self._kept is not None else None
-        if kept is None:
-            kept = read_image(self.files[index], self.shape)
-            # Two threads may both come here: they store the same pixels.
-            if self._kept is not None:
-                self._kept[index] = kept
-        return kept
 
 
 def parts(path: Path, shape: Shape | None = None) -> dict[str, Callable[[], DataSet]]:
@@ -106,18 +94,22 @@ def parts(path: Path, shape: Shape | None = None) -> dict[str, Callable[[], Data
     if not names:
         return {}
     if not names.keys() <= {*TRAINING, *TEST}:
-        return {"train": partial(FolderData, path, shape)}
+        return {"train": partial(_open, path, shape)}
     train = next((names[name] for name in TRAINING if name in names), None)
     test = next((names[name] for name in TEST if name in names), None)
     if not any(entry.is_dir() for part in (train, test) if part for entry in part.iterdir()):
-        return {"train": partial(FolderData, path, shape)}
+        return {"train": partial(_open, path, shape)}
     classes = tuple(entry.name for entry in _visible_folders(train)[0]) if train else ()
     found: dict[str, Callable[[], DataSet]] = {}
     if train:
-        found["train"] = partial(FolderData, train, shape)
+        found["train"] = partial(_open, train, shape)
     if test:
-        found["test"] = partial(FolderData, test, shape, classes)
+        found["test"] = partial(_open, test, shape, classes)
     return found
+
+
+def _open(folder: Path, shape: Shape | None, classes: tuple[str, ...] = ()) -> DataSet:
+    return keep(FolderData(folder, shape, classes))
 
 
 def _visible_folders(folder: Path) -> tuple[list[Path], list[str]]:
@@ -128,7 +120,7 @@ def _visible_folders(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _files(folder: Path, problems: list[str]) -> list[Path]:
-    """The visible files of a class folder, sorted by name; adds what is left out to the problems."""
+    """The visible files of a class folder, sorted by name; what is left out becomes a problem."""
     files = []
     for entry in sorted(folder.iterdir()):
         if entry.is_dir():

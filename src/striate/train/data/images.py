@@ -12,7 +12,7 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from striate.errors import DataError
 from striate.layers.shape import Array, Shape
@@ -134,7 +134,7 @@ def _ends(path: Path) -> bool:
 
 def _reason(error: Exception) -> str:
     """Why an image cannot be read, in words without the file's name."""
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "not an image that can be read"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)

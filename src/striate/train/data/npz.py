@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 

@@ -12,6 +12,7 @@ from striate.layers.shape import Shape
 from striate.train.data import cifar, folder, idx, npz
 from striate.train.data.dataset import DataSet, divide, require_trainable
 from striate.train.data.embedded import EMBEDDED
+from striate.train.data.kept import keep
 from striate.train.data.resized import Resized
 
 SPLITS = ("train", "test", "all")
@@ -58,7 +59,7 @@ def open_data(
         raise DataError(_problems(data))
     if split == "train":
         require_trainable(data)
-    return data if shape is None or data.shape == shape else Resized(data, shape)
+    return data if shape is None or data.shape == shape else keep(Resized(data, shape))
 
 
 def _parts(path: Path, shape: Shape | None) -> dict[str, Callable[[], DataSet]]:

@@ -1,0 +1,91 @@
+"""The whole way of a net on one screen: parse, build, check, plan, kernels, program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from striate.check import Checked, check
+from striate.check.budget import available_memory, require_room
+from striate.errors import CompileError
+from striate.graph import Graph, Network, build
+from striate.kernels import Isa, Library, candidates_for, host, runs_here, target
+from striate.layers import Loss
+from striate.notation import Variable, parse, parse_file
+from striate.optimizers import Optimizer
+from striate.plan import Launch, Plan, make_plan
+from striate.run import Program, default_threads
+
+
+@dataclass(frozen=True)
+class Training:
+    """What turns an inference into a training step.
+
+    Attributes:
+        loss: of the scores.
+        optimizer: of the weights.
+        clip: the norm that all gradients together are scaled down to, or None.
+    """
+
+    loss: Loss
+    optimizer: Optimizer
+    clip: float | None = None
+
+
+def read_graph(source: str | Path, **variables: Variable) -> Graph:
+    """The graph of a net's text, or of the file at a path."""
+    if isinstance(source, Path):
+        return build(parse_file(source, **variables))
+    return build(parse(source, **variables))
+
+
+def plan_net(checked: Checked, batch: int, training: Training | None, isa: Isa) -> Plan:
+    """Decide everything about one call of a net."""
+    parts = (training.loss, training.optimizer, training.clip) if training else None
+    return make_plan(checked, batch, candidates_for(isa), parts)
+
+
+def launches(plan: Plan) -> list[Launch]:
+    """All launches of a plan in order."""
+    return [launch for choice in plan.choices for launch in choice.lowering.launches]
+
+
+def compile_net(
+    network: Network,
+    batch: int,
+    training: Training | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    target_name: str = "host",
+) -> Program:
+    """A program for a net, with its weights loaded.
+
+    Args:
+        network: the net; without weights it starts at zeros.
+        batch: number of images in one call.
+        training: loss and optimizer for a training step; None for inference.
+        threads: how many threads work on a call; all processors by default.
+        seed: of a training step's random numbers.
+        target_name: the instruction set: host, sse2, avx2, avx512, neon.
+
+    Raises:
+        NetError: the net's layers do not fit together.
+        BudgetError: its memory would exceed what this machine has; nothing has been allocated.
+        CompileError: the target is unknown or this machine cannot run it.
+    """
+    isa = host() if target_name == "host" else target(target_name)
+    if not runs_here(isa):
+        raise CompileError(f"this machine cannot run code for {isa.name}")
+    checked = check(network.graph)
+    plan = plan_net(checked, batch, training, isa)
+    require_room(sum(plan.regions.values()), available_memory(), f"a batch of {batch}")
+    library = Library([launch.kernel for launch in launches(plan)], isa)
+    count = default_threads() if threads is None else threads
+    if training is None:
+        program = Program(plan, checked, library, count)
+    else:
+        rule = training.optimizer
+        program = Program(plan, checked, library, count, seed, rule.rate, rule.coefficients)
+    if network.weights:
+        program.load(network.weights)
+    return program
