@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from striate.check import Checked, check
-from striate.check.budget import available_memory, require_room
-from striate.errors import CompileError
+from striate.check import Checked, available_memory, check
+from striate.check.numbers import in_bytes
+from striate.errors import BudgetError, CompileError
 from striate.graph import Graph, Network, build
 from striate.kernels import Isa, Library, candidates_for, host, runs_here, target
 from striate.layers import Loss
@@ -32,11 +32,11 @@ class Training:
     clip: float | None = None
 
 
-def read_graph(source: str | Path, **variables: Variable) -> Graph:
+def read_graph(source: str | Path, /, **variables: Variable) -> Graph:
     """The graph of a net's text, or of the file at a path."""
     if isinstance(source, Path):
         return build(parse_file(source, **variables))
-    return build(parse(source, **variables))
+    return build(parse(source, "<net>", **variables))
 
 
 def plan_net(checked: Checked, batch: int, training: Training | None, isa: Isa) -> Plan:
@@ -48,6 +48,21 @@ def plan_net(checked: Checked, batch: int, training: Training | None, isa: Isa) 
 def launches(plan: Plan) -> list[Launch]:
     """All launches of a plan in order."""
     return [launch for choice in plan.choices for launch in choice.lowering.launches]
+
+
+def require_memory(plan: Plan, available: int | None) -> None:
+    """Raise BudgetError if a plan's memory exceeds the available bytes, where those are known."""
+    needed = sum(plan.regions.values())
+    if available is None or needed <= available:
+        return
+    what = "a training step" if plan.training else "an inference"
+    each = plan.regions.get("arena", 0) + plan.regions.get("batch", 0)
+    fits = max(0, plan.batch * (available - needed + each) // each)
+    advice = f"a batch of about {fits:,} would fit" if fits else "use a smaller input or net"
+    raise BudgetError(
+        f"{what} with a batch of {plan.batch:,} needs {in_bytes(needed)}, "
+        f"but {in_bytes(available)} are available; {advice}"
+    )
 
 
 def compile_net(
@@ -78,7 +93,7 @@ def compile_net(
         raise CompileError(f"this machine cannot run code for {isa.name}")
     checked = check(network.graph)
     plan = plan_net(checked, batch, training, isa)
-    require_room(sum(plan.regions.values()), available_memory(), f"a batch of {batch}")
+    require_memory(plan, available_memory())
     library = Library([launch.kernel for launch in launches(plan)], isa)
     count = default_threads() if threads is None else threads
     if training is None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import example
 
+from examples import example
 from striate.layers import (
     BatchNorm,
     Conv,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from examples import all_examples, example
 
+from examples import all_examples, example
 from striate.layers import LAYERS, Conv, Fc, Input, Layer, Local, Mode, Shape, Window
 from striate.layers.options import construct, options_of, values_of
 from striate.layers.shape import Array

@@ -118,8 +118,11 @@ def test_by_name() -> None:
             "unknown optimizer 'addam': did you mean adam? "
             "known: adagrad, adam, adamw, rmsprop, sgd",
         ),
-        ("SGD", {}, "unknown optimizer 'SGD': did you mean sgd? known: adagrad, adam, adamw, "
-         "rmsprop, sgd"),
+        (
+            "SGD",
+            {},
+            "unknown optimizer 'SGD': did you mean sgd? known: adagrad, adam, adamw, rmsprop, sgd",
+        ),
         (
             "xyz",
             {},

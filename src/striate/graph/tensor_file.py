@@ -7,7 +7,7 @@ the header as JSON, then the bytes of the tensors, each where the header says.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,7 +99,9 @@ def _checked_metadata(path: Path, file: BinaryIO) -> dict[str, str]:
     metadata = header.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(t, str) for t in metadata.values()):
         raise ValueError("its metadata are not texts by name")
-    _check_ranges([_checked_range(*entry, room - length) for entry in header.items()], room - length)
+    data_bytes = room - length
+    ranges = [_checked_range(name, entry, data_bytes) for name, entry in header.items()]
+    _check_ranges(ranges, data_bytes)
     return metadata
 
 
@@ -177,10 +179,3 @@ def _check_ranges(ranges: list[tuple[int, int, str]], data_bytes: int) -> None:
         at = end
     if at < data_bytes:
         raise ValueError(f"bytes {at} to {data_bytes} belong to no tensor")
-
-
-def names_with(prefix: str, tensors: Mapping[str, Array]) -> Iterator[tuple[list[str], Array]]:
-    """The parts behind a prefix of the names that have it, cut at ``/``, with their arrays."""
-    for name, array in tensors.items():
-        if name.startswith(prefix):
-            yield name.removeprefix(prefix).split("/"), array

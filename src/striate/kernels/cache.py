@@ -18,8 +18,8 @@ import llvmlite
 import llvmlite.binding as llvm
 import platformdirs
 
-from striate.kernels.base import NativeKernel
 from striate.kernels.isa import Isa
+from striate.plan import Kernel
 
 DIGEST = 32
 
@@ -33,7 +33,7 @@ def _generator() -> str:
     return digest.hexdigest()
 
 
-def symbol(kernel: NativeKernel, isa: Isa) -> str:
+def symbol(kernel: Kernel, isa: Isa) -> str:
     """The name of a kernel's function: a digest of all that its code depends on."""
     text = f"{type(kernel).__module__} {kernel!r} {isa!r} {_generator()}"
     return "striate_" + hashlib.sha256(text.encode()).hexdigest()[:40]

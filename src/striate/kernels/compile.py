@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as once
+from functools import partial
 
 import llvmlite.binding as llvm
 
@@ -15,6 +16,7 @@ from striate.kernels.driver import SYMBOL as DRIVER
 from striate.kernels.driver import driver_module, make_yield_known
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
+from striate.plan import Kernel
 
 
 @once
@@ -48,7 +50,7 @@ def _optimize(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
     passes.run(module, llvm.create_pass_builder(machine, options))
 
 
-def llvm_text(kernel: NativeKernel, isa: Isa) -> str:
+def llvm_text(kernel: Kernel, isa: Isa) -> str:
     """A kernel's LLVM assembly before optimization."""
     emitter = Emitter(cache.symbol(kernel, isa), isa)
     kernel.emit(emitter)
@@ -78,11 +80,12 @@ def _emit_object(text: str, context: llvm.ContextRef, machine: llvm.TargetMachin
     return bytes(machine.emit_object(module))
 
 
-def _cached(name: str, text: object, isa: Isa) -> tuple[bytes, bool]:
+def _cached(name: str, text: Callable[[], str], isa: Isa) -> tuple[bytes, bool]:
+    """Object code from the cache, or compiled from the text; and whether it was there."""
     code = cache.read(name)
     if code is not None:
         return code, True
-    code = object_code(text() if callable(text) else str(text), isa)
+    code = object_code(text(), isa)
     cache.write(name, code)
     return code, False
 
@@ -95,14 +98,14 @@ class Library:
         driver: address of the SPMD driver (`striate.kernels.driver`).
     """
 
-    def __init__(self, kernels: Iterable[NativeKernel], isa: Isa) -> None:
-        wanted = {cache.symbol(kernel, isa): kernel for kernel in kernels}
-        sources = {
-            name: (lambda kernel=kernel: llvm_text(kernel, isa)) for name, kernel in wanted.items()
-        }
-        sources[f"{DRIVER}_{cache.symbol(NativeKernel(), isa)}"] = driver_module
+    def __init__(self, kernels: Iterable[Kernel], isa: Isa) -> None:
+        wanted = {cache.symbol(kernel, isa): kernel for kernel in dict.fromkeys(kernels)}
+        sources: list[tuple[str, Callable[[], str]]] = [
+            (name, partial(llvm_text, kernel, isa)) for name, kernel in wanted.items()
+        ]
+        sources.append((f"{DRIVER}_{cache.symbol(NativeKernel(), isa)}", driver_module))
         with ThreadPoolExecutor(2) as pool:
-            found = list(pool.map(lambda item: _cached(*item, isa), sources.items()))
+            found = list(pool.map(lambda item: _cached(item[0], item[1], isa), sources))
         self.compiled = sum(not hit for _, hit in found)
         empty = llvm.parse_assembly("")
         self._engine = llvm.create_mcjit_compiler(empty, _machine(isa, jit=True))
@@ -110,11 +113,11 @@ class Library:
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         make_yield_known()
         self._engine.finalize_object()
-        self._address = {
+        self._address: dict[Kernel, int] = {
             kernel: self._engine.get_function_address(name) for name, kernel in wanted.items()
         }
-        self.driver = self._engine.get_function_address(DRIVER)
+        self.driver: int = self._engine.get_function_address(DRIVER)
 
-    def address(self, kernel: object) -> int:
+    def address(self, kernel: Kernel) -> int:
         """Where a kernel's function is."""
-        return self._address[kernel]  # type: ignore[index]
+        return self._address[kernel]

@@ -139,8 +139,9 @@ class FilterGradient(NativeKernel):
                         e.isa.tile_rows,
                     )
             if left:
-                c = whole * e.isa.tile_rows
-                self._tile(e, source + start + c, gradients, rows, to + c * self.columns, left)
+                rest = whole * e.isa.tile_rows
+                place = to + rest * self.columns
+                self._tile(e, source + start + rest, gradients, rows, place, left)
 
     def _tile(
         self, e: Emitter, x: Pointer, dy: Pointer, rows: Value, to: Pointer, count: int

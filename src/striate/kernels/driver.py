@@ -2,12 +2,15 @@
 
 ``striate_driver(rows, first, last, sync, threads, scratch)`` does rows first … last - 1. A row is
 five 64-bit words: the kernel's address, its argument slots, the number of chunks, the counter from
-which chunks are taken (so that a busy core holds nobody up), and padding. After each row all threads
-meet at a barrier: it spins briefly, then yields, since a barrier that only spins costs milliseconds
-where another process wants the core. ``sync`` is two words: threads arrived, barriers passed.
+which chunks are taken (so that a busy core holds nobody up), and padding. After each row all
+threads meet at a barrier: it spins briefly, then yields, since a barrier that only spins costs
+milliseconds where another process wants the core. ``sync`` is two words: threads arrived, barriers
+passed.
 """
 
 from __future__ import annotations
+
+import ctypes
 
 import llvmlite.binding as llvm
 import llvmlite.ir as ir
@@ -21,7 +24,7 @@ INT = ir.IntType(64)
 def driver_module() -> str:
     """The driver's LLVM assembly."""
     module = ir.Module("driver")
-    words, address = INT.as_pointer(), ir.IntType(8).as_pointer()
+    words = INT.as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [words, INT, INT, words, INT, words])
     function = ir.Function(module, kind, SYMBOL)
     rows, first, last, sync, threads, scratch = function.args
@@ -47,7 +50,7 @@ def driver_module() -> str:
     builder.call(kernel, [builder.inttoptr(slots, words), chunk, scratch])
     builder.branch(take)
     builder.position_at_end(meet)
-    _barrier(module, builder, sync, threads, counter, after, address)
+    _barrier(module, builder, sync, threads, counter, after)
     builder.position_at_end(after)
     following = builder.add(index, ir.Constant(INT, 1))
     index.add_incoming(following, after)
@@ -68,7 +71,6 @@ def _barrier(
     threads: ir.Value,
     counter: ir.Value,
     after: ir.Block,
-    address: ir.Type,  # noqa: ARG001
 ) -> None:
     """The last thread to arrive resets the row's counter and lets the others go."""
     function = builder.function
@@ -105,7 +107,5 @@ def _barrier(
 
 def make_yield_known() -> None:
     """Let LLVM find the C library's ``sched_yield``, which Linux and macOS both have."""
-    import ctypes
-
     function = ctypes.CDLL(None).sched_yield
     llvm.add_symbol("sched_yield", ctypes.cast(function, ctypes.c_void_p).value)

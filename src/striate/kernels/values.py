@@ -66,10 +66,10 @@ class Value:
         return self._binary(other, "urem", "frem")
 
     def __radd__(self, other: Operand) -> Value:
-        return self + other
+        return self.__add__(other)
 
     def __rmul__(self, other: Operand) -> Value:
-        return self * other
+        return self.__mul__(other)
 
     def __rsub__(self, other: Operand) -> Value:
         return self._binary(other, "sub", "fsub", swap=True)

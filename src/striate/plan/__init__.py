@@ -14,6 +14,7 @@ from striate.plan.records import (
     Plan,
     Task,
 )
+from striate.plan.show import show_plan
 
 __all__ = [
     "ALIGNMENT",
@@ -28,4 +29,5 @@ __all__ = [
     "Plan",
     "Task",
     "make_plan",
+    "show_plan",
 ]

@@ -83,6 +83,10 @@ class Kernel(Protocol):
         """Bytes of scratch memory that each thread needs for itself."""
         ...
 
+    def emit(self, e: Any) -> None:
+        """Write the code of one chunk with an emitter of the kernels room."""
+        ...
+
 
 @dataclass(frozen=True)
 class At:

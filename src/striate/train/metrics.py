@@ -1,0 +1,111 @@
+"""Metrics over batches: accuracy, top-5 accuracy, confusion matrix, mean loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.errors import InputError
+from striate.layers.loss import Loss, check_labels
+from striate.layers.shape import Array
+
+TOP = 5
+
+
+def ranks(scores: Array, labels: Array) -> NDArray[np.int64]:
+    """How many classes are ranked before the label's: [N], 0 where the prediction is right.
+
+    Of equal scores the lower class comes first. Scores that are no numbers rank the label last.
+
+    Args:
+        scores: [N, K].
+        labels: [N] whole numbers from 0 to K-1.
+
+    Raises:
+        InputError: scores or labels are of the wrong shape, kind or range.
+    """
+    check_labels(scores, labels)
+    own = scores[np.arange(len(labels)), labels][:, None]
+    before = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) < labels[:, None]))
+    before[np.isnan(scores).any(axis=1)] = True
+    return before.sum(axis=1)
+
+
+def accuracy(scores: Array, labels: Array) -> float:
+    """The share of images whose label has the highest score."""
+    return float((ranks(scores, labels) == 0).mean())
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a net did on a data set.
+
+    Attributes:
+        images: how many were evaluated.
+        loss: mean over the images, or None where no loss was given.
+        accuracy: the share of images whose label has the highest score.
+        top5: the share of images whose label is among the five highest scores.
+        confusion: [K, K] counts of images by label (row) and predicted class (column).
+    """
+
+    images: int
+    loss: float | None
+    accuracy: float
+    top5: float
+    confusion: NDArray[np.int64]
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """The accuracy on each class alone, [K]; NaN for a class without images."""
+        counts = self.confusion.sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            shares: NDArray[np.float64] = self.confusion.diagonal() / counts
+        return shares
+
+
+class Tally:
+    """Metrics that run over batches. The order of the batches is the order of the sums."""
+
+    def __init__(self, loss: Loss | None = None) -> None:
+        self._loss = loss
+        self._loss_sum = 0.0
+        self._images = self._right = self._among = 0
+        self._confusion: NDArray[np.int64] | None = None
+
+    def add(self, scores: Array, labels: Array) -> None:
+        """Count a batch: scores [N, K] and labels [N].
+
+        Raises:
+            InputError: scores or labels are of the wrong shape, kind or range.
+        """
+        rank = ranks(scores, labels)
+        classes = scores.shape[1]
+        if self._confusion is None:
+            self._confusion = np.zeros((classes, classes), np.int64)
+        np.add.at(self._confusion, (labels, scores.argmax(axis=1)), 1)
+        self._images += len(labels)
+        self._right += int((rank == 0).sum())
+        self._among += int((rank < TOP).sum())
+        if self._loss is not None:
+            # A loss that is not a number is for the caller to judge, not for NumPy to warn of.
+            with np.errstate(invalid="ignore", over="ignore"):
+                mean = self._loss.forward(scores.astype(np.float64), labels)
+            self._loss_sum += mean * len(labels)
+
+    def result(self) -> Evaluation:
+        """The metrics of everything that was added.
+
+        Raises:
+            InputError: nothing was.
+        """
+        if self._confusion is None:
+            raise InputError("expected at least one image to evaluate, got none")
+        return Evaluation(
+            self._images,
+            None if self._loss is None else self._loss_sum / self._images,
+            self._right / self._images,
+            self._among / self._images,
+            self._confusion.copy(),
+        )

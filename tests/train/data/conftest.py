@@ -1,0 +1,33 @@
+"""Image files in class folders, made small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+MakePhotos = Callable[..., Path]
+
+
+def noise(height: int, width: int, seed: int = 0, channels: int = 3) -> np.ndarray:
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> MakePhotos:
+    """Make a folder of class folders of PNG files: photos(cats=3, dogs=2)."""
+
+    def make(root: str = "photos", size: tuple[int, int] = (6, 5), **classes: int) -> Path:
+        folder = tmp_path / root
+        for number, (name, count) in enumerate(classes.items()):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            for index in range(count):
+                image = Image.fromarray(noise(*size, seed=100 * number + index))
+                image.save(folder / name / f"{index}.png")
+        return folder
+
+    return make
