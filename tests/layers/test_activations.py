@@ -25,9 +25,8 @@ def run(keyword: str, *values: float) -> tuple[Array, Array]:
 
 
 def test_all_are_there() -> None:
-    assert KEYWORDS == (
-        ["ELU", "GELU", "HARDSWISH", "LEAKY", "RELU", "RELU6", "SIGMOID", "SILU", "TANH"]
-    )  # fmt: skip
+    found = " ".join(KEYWORDS)
+    assert found == "ELU GELU HARDSWISH LEAKY RELU RELU6 SIGMOID SILU TANH"
 
 
 @pytest.mark.parametrize("keyword", KEYWORDS)

@@ -38,7 +38,8 @@ def to_torch(x: Array) -> Any:
 
 
 def to_numpy(x: Any) -> Array:
-    return x.detach().numpy().transpose(0, 2, 3, 1)
+    array: Array = x.detach().numpy().transpose(0, 2, 3, 1)
+    return array
 
 
 def compare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from examples import example, volume
@@ -59,7 +59,7 @@ def problems(window: Window, shape: str) -> list[str]:
             [
                 "the window does not fit: (9 - 3 + 0 + 1)/3 + 1 = 3.333 is not whole. "
                 "These fit: S=1; F=4 or F=1; input 8x8 or 11x11; or accept it with "
-                "fit=floor (3, crops) or fit=ceil (4, pads)"
+                "fit=floor (3, crops)"
             ],
         ),
         (
@@ -100,6 +100,7 @@ def test_accepting_a_fit_does_not_accept_a_window_that_is_too_large() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 6), st.integers(0, 4))
+@settings(deadline=None)
 def test_every_setting_that_an_error_offers_fits(w: int, f: int, s: int, p: int) -> None:
     window = Window((f, f), (s, s), (p, p, p, p))
     broken = [rule.message for rule in window.rules(Shape(w, w, 1)) if not rule.holds]

@@ -163,7 +163,7 @@ def test_convolution_demo() -> None:
 
 
 def test_implementation_as_matrix_multiplication() -> None:
-    layer, shapes = example("227x227x3 -> CONV11-96 S=4 P=0")
+    layer = example("227x227x3 -> CONV11-96 S=4 P=0")[0]
     assert isinstance(layer, Conv)
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((227, 227, 3)), rng.standard_normal((96, 11, 11, 3))
@@ -242,8 +242,8 @@ def test_fc_as_conv() -> None:
     fc, conv = example("7x7x5 -> FC 11")[0], example("7x7x5 -> CONV7-11 P=0")[0]
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(s) for s in ((2, 7, 7, 5), (11, 7, 7, 5), (11,)))
-    both = [layer.forward((x,), {"w": w, "b": b}, Mode()) for layer in (fc, conv)]
-    np.testing.assert_allclose(*both, atol=1e-12)
+    one, other = (layer.forward((x,), {"w": w, "b": b}, Mode()) for layer in (fc, conv))
+    np.testing.assert_allclose(one, other, atol=1e-12)
     assert output("7x7x512 -> FC 4096") == output("7x7x512 -> CONV7-4096 P=0") == "1x1x4096"
     assert output("12x12x512 -> CONV7-1000 P=0") == "6x6x1000"
 

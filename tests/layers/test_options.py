@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from striate.errors import InputError
@@ -28,22 +28,26 @@ SIDES = st.tuples(*[st.integers(0, 99)] * 4)
 
 
 @given(st.integers(1, 999_999_999))
+@settings(deadline=None)
 def test_whole_numbers_read_back(value: int) -> None:
     assert Whole().read(Whole().write(value)) == value
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
 def test_numbers_read_back(value: float) -> None:
     assert Number().read(Number().write(value)) == value
 
 
 @given(st.tuples(st.integers(1, 99), st.integers(1, 99)))
+@settings(deadline=None)
 def test_sizes_read_back_and_are_written_width_first(value: tuple[int, int]) -> None:
     assert Size().read(Size().write(value)) == value
     assert Size().read(f"{value[1]}x{value[0]}") == value
 
 
 @given(SIDES)
+@settings(deadline=None)
 def test_padding_reads_back(value: tuple[int, int, int, int]) -> None:
     assert Padding().read(Padding().write(value)) == value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from striate.layers.random import mix, step_key, uniform_bits
+from striate.layers.random import mix, step_keys, uniform_bits
 
 
 def test_mix_is_the_finaliser_of_murmur3() -> None:
@@ -33,8 +33,15 @@ def test_neighbouring_keys_are_not_shifted_copies() -> None:
 
 
 def test_step_keys_differ_in_every_part() -> None:
-    keys = {step_key(seed, step, place) for seed in range(5) for step in range(20)
-            for place in range(10)}  # fmt: skip
-    assert len(keys) == 1000
-    assert step_key(0, 0, 0) == step_key(0, 0, 0)
-    assert 0 <= step_key(2**40, 2**33, 3) < 2**32
+    keys = {
+        int(key)
+        for seed in (0, 1, 2**31, 2**40 + 5)
+        for step in range(20)
+        for key in step_keys(seed, step, 10)
+    }
+    assert len(keys) == 4 * 20 * 10
+
+
+def test_step_keys_do_not_depend_on_the_number_of_layers() -> None:
+    assert step_keys(1, 2, 9).dtype == np.uint32
+    assert step_keys(1, 2, 9)[:4].tolist() == step_keys(1, 2, 4).tolist()

@@ -48,6 +48,7 @@ def starts(window: Window, shape: Shape, axis: int) -> list[int]:
 
 
 @given(laid_windows())
+@settings(deadline=None)
 def test_steps_count_the_positions(laid: tuple[Window, Shape]) -> None:
     window, shape = laid
     counted = tuple(len(starts(window, shape, axis)) for axis in (0, 1))
@@ -56,6 +57,7 @@ def test_steps_count_the_positions(laid: tuple[Window, Shape]) -> None:
 
 
 @given(laid_windows())
+@settings(deadline=None)
 def test_an_exact_fit_leaves_nothing_over(laid: tuple[Window, Shape]) -> None:
     floored, shape = laid
     window = Window(floored.size, floored.stride, floored.pad, floored.dilation)
@@ -69,6 +71,7 @@ def test_an_exact_fit_leaves_nothing_over(laid: tuple[Window, Shape]) -> None:
 
 
 @given(laid_windows())
+@settings(deadline=None)
 def test_patches_are_the_regions_of_the_padded_input(laid: tuple[Window, Shape]) -> None:
     window, shape = laid
     x = np.random.default_rng(0).standard_normal(shape.array(2))
@@ -84,7 +87,7 @@ def test_patches_are_the_regions_of_the_padded_input(laid: tuple[Window, Shape])
 
 
 @given(laid_windows())
-@settings(max_examples=150)
+@settings(deadline=None)
 def test_fold_is_the_adjoint_of_patches(laid: tuple[Window, Shape]) -> None:
     window, shape = laid
     rng = np.random.default_rng(1)

@@ -8,7 +8,7 @@ from striate.errors import NetError
 from striate.graph.graph import Graph, Node
 from striate.layers.base import Parameter
 from striate.layers.shape import Shape
-from striate.notation.writer import write_layer
+from striate.notation.layer_text import write_layer
 
 
 @dataclass(frozen=True)

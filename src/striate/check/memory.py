@@ -1,6 +1,6 @@
 """The three sources of memory: activations, parameters, and the images of a batch.
 
-CS231n notes, "Computational Considerations". Every value is a float32 of 4 bytes; MB is 10**6 bytes.
+CS231n notes, "Computational Considerations". Every value is a float32 of 4 bytes.
 """
 
 from __future__ import annotations

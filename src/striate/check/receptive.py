@@ -44,7 +44,9 @@ def receptive_fields(checked: Checked) -> dict[str, Receptive]:
         inputs = checked.inputs(node.name)
         window = node.layer.view(*inputs)
         rows, columns = (_along(sources, window, inputs[0], axis) for axis in (0, 1))
-        found[node.name] = Receptive(*((a, b) for a, b in zip(rows, columns, strict=True)))
+        found[node.name] = Receptive(
+            (rows[0], columns[0]), (rows[1], columns[1]), (rows[2], columns[2])
+        )
     return found
 
 

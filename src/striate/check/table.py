@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from striate.check import render
 from striate.check.check import Checked
-from striate.check.memory import BYTES, Memory, estimate, in_place, own_volumes
+from striate.check.memory import BYTES, Memory, estimate, own_volumes
 from striate.check.numbers import in_bytes, in_short
 from striate.check.receptive import Receptive, receptive_fields
 from striate.graph.graph import Node
 from striate.layers.fitting import arithmetic
 from striate.layers.shape import Shape
-from striate.notation.writer import write_layer
+from striate.notation.layer_text import write_layer
 
 
 @dataclass(frozen=True)

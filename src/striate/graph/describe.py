@@ -16,8 +16,10 @@ def describe(graph: Graph) -> Description:
     Names are left out where `build` would give the same.
 
     Raises:
-        NetError: the graph is not made of chains and forks, so that the notation cannot say it.
+        NetError: the graph is not made of chains and forks, so that the notation cannot say it, or
+            is no net at all.
     """
+    graph.verify()
     elements = _Reader(graph).chain(graph.output, None)
     found = list(walk(elements))
     names = [element.name for element in found]

@@ -17,7 +17,7 @@ import numpy as np
 from striate.errors import FileError, StriateError
 from striate.graph.build import build
 from striate.graph.describe import describe
-from striate.graph.graph import Graph, Meta, Network, NetWeights
+from striate.graph.graph import Graph, Meta, NetWeights, Network
 from striate.graph.tensor_file import read_tensors, write_tensors
 from striate.layers.shape import Array
 from striate.notation.read import parse

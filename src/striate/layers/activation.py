@@ -55,5 +55,5 @@ class InPlaceActivation(Activation):
 
 def sigmoid(x: Array) -> Array:
     """1/(1 + exp(-x)), accurate and without overflow for any x."""
-    result: Array = np.exp(-np.logaddexp(0, -x))
+    result: Array = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
     return result

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 AXES = ("height", "width")
 NEAREST = 2
 """How many settings of each kind an error offers."""
+FARTHEST = 1000
+"""How far from the given settings it looks for them."""
 
 
 def rules(window: Window, shape: Shape) -> Iterator[Rule]:
@@ -62,7 +64,8 @@ def _does_not_fit(window: Window, shape: Shape, axis: int, square: bool) -> str:
     return (
         f"the window does not fit{'' if square else f' the {AXES[axis]}'}: "
         f"{arithmetic(window, shape, axis)} is not whole. These fit: {works}; "
-        f"or accept it with fit=floor ({cropped}, crops) or fit=ceil ({padded}, pads)"
+        f"or accept it with fit=floor ({cropped}, crops)"
+        f"{f' or fit=ceil ({padded}, pads)' if padded > cropped else ''}"
     )
 
 
@@ -73,23 +76,27 @@ def _nearest_settings(window: Window, shape: Shape, axis: int, square: bool) -> 
     left = length - reach + before + after
 
     def nearest(value: int, least: int, left_at: Callable[[int], int]) -> list[int]:
-        distances = range(1, 4 * stride + 1)
+        distances = range(1, min(4 * stride, FARTHEST) + 1)
         near = [v for d in distances for v in (value - d, value + d) if v >= least]
         return [v for v in near if left_at(v) >= 0 and left_at(v) % stride == 0][:NEAREST]
 
     # A stride larger than the window would skip parts of the input.
-    jumps = sorted(range(1, max(reach, stride) + 1), key=lambda jump: abs(jump - stride))
+    jumps = sorted(
+        range(1, min(max(reach, stride), FARTHEST) + 1), key=lambda jump: abs(jump - stride)
+    )
     yield _listed("S=", [jump for jump in jumps if left % jump == 0][:NEAREST])
-    yield _listed("F=", nearest(size, 1, lambda f: left - (f - size) * dilation))
+    sizes = nearest(size, 1, lambda f: left - (f - size) * dilation)
+    if sizes:
+        yield _listed("F=", sizes)
     if before == after:
         pads = nearest(before, 0, lambda p: left + 2 * (p - before))
         if pads:
             yield _listed("P=", pads)
-    sizes = nearest(length, 1, lambda w: left + w - length)
-    if square:
-        yield "input " + " or ".join(f"{w}x{w}" for w in sizes)
-    else:
-        yield f"{AXES[axis]} " + " or ".join(map(str, sizes))
+    lengths = nearest(length, 1, lambda w: left + w - length)
+    if lengths and square:
+        yield "input " + " or ".join(f"{w}x{w}" for w in lengths)
+    elif lengths:
+        yield f"{AXES[axis]} " + " or ".join(map(str, lengths))
 
 
 def _listed(key: str, values: list[int]) -> str:

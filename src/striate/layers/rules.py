@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Rule:
 
 def divides(divisor_name: str, divisor: int, number_name: str, number: int) -> Rule:
     """``number`` is a multiple of ``divisor``; the message lists the divisors that would work."""
-    works = [d for d in range(1, number + 1) if number % d == 0]
+    small = [d for d in range(1, isqrt(number) + 1) if number % d == 0]
+    works = sorted({*small, *(number // d for d in small)})
     listed = ", ".join(map(str, works if len(works) <= 12 else [*works[:11], works[-1]]))
     return Rule(
         holds=divisor > 0 and number % divisor == 0,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -125,11 +125,11 @@ class Window:
         before = self.sides[2 * axis]
         length = (shape.height, shape.width)[axis]
         exact = self.positions(shape, axis)
-        steps = max(1, ceil(exact) if self.fit == "ceil" else floor(exact))
-        stride = self.stride[axis]
-        # A window that starts behind the input and its padding in front would see only padding.
-        if self.fit == "ceil" and (steps - 1) * stride >= length + before:
-            steps -= 1
+        steps, stride = max(1, floor(exact)), self.stride[axis]
+        # One more window must start inside the input or the padding in front of it; behind them it
+        # would see nothing.
+        if self.fit == "ceil" and exact > steps and steps * stride < length + before:
+            steps += 1
         return Extent(steps, before, (steps - 1) * stride + self.reach[axis] - length - before)
 
     def steps(self, shape: Shape) -> Pair:
@@ -182,8 +182,8 @@ class Window:
 
 
 def _pair(key: str, value: Any) -> Pair:
-    numbers = (value, value) if isinstance(value, int) else tuple(value)
-    if len(numbers) != 2 or not all(isinstance(n, int) and n >= 1 for n in numbers):
+    numbers = (value, value) if isinstance(value, int) else _numbers(value)
+    if len(numbers) != 2 or min(numbers) < 1:
         raise InputError(
             f"{key}: expected a whole number of at least 1 or (rows, columns), got {value!r}"
         )
@@ -191,12 +191,18 @@ def _pair(key: str, value: Any) -> Pair:
 
 
 def _sides(value: Any) -> Sides:
-    numbers = (value,) * 4 if isinstance(value, int) else tuple(value)
+    numbers = (value,) * 4 if isinstance(value, int) else _numbers(value)
     if len(numbers) == 2:
         numbers = (numbers[0], numbers[0], numbers[1], numbers[1])
-    if len(numbers) != 4 or not all(isinstance(n, int) and n >= 0 for n in numbers):
+    if len(numbers) != 4 or min(numbers) < 0:
         raise InputError(
             f"P: expected a whole number of at least 0, (rows, columns) or "
             f"(top, bottom, left, right), got {value!r}"
         )
     return numbers[0], numbers[1], numbers[2], numbers[3]
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    """The whole numbers of a sequence; none if it is not one."""
+    whole = isinstance(value, tuple | list) and all(isinstance(n, int) for n in value)
+    return tuple(value) if whole else ()

@@ -3,8 +3,9 @@
 from striate.notation.defaults import VARIABLES
 from striate.notation.description import Branches, Description, Element, Item, Place, walk
 from striate.notation.explain import explain
+from striate.notation.layer_text import write_layer
 from striate.notation.read import Variable, parse, parse_file
-from striate.notation.writer import write, write_layer
+from striate.notation.writer import write
 
 __all__ = [
     "VARIABLES",

@@ -104,7 +104,7 @@ class Parser:
         if token.is_sign("["):
             if name is not None:
                 raise error_at(token.place, "a name is given to one layer, not to a group in [ ]")
-            return (self._group(),)
+            return self._group()
         if not token.is_word:
             raise error_at(token.place, f"expected a layer such as CONV3-64, got {_shown(token)}")
         layer = read_layer(self._layer_words(), name, self._variables)
@@ -162,13 +162,13 @@ class Parser:
             raise error_at(mark.place, f"variable {variable}: {error}") from None
         return wanted
 
-    def _group(self) -> Group:
+    def _group(self) -> tuple[Group, ...]:
+        """A group, or nothing where it comes to no layers: no group is empty."""
         opening = self._open()
         parts = self._chain()
         self._close(opening)
-        if not self._takes("*"):
-            return Group(parts, 1, opening.place)
-        return Group(parts, self._times(), opening.place)
+        times = self._times() if self._takes("*") else 1
+        return (Group(parts, times, opening.place),) if parts and times else ()
 
     def _times(self) -> int:
         token = self._take()

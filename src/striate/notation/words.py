@@ -59,7 +59,7 @@ def read_layer(words: list[Token], name: str | None, variables: Mapping[str, str
     if keyword is None:
         raise error_at(head.place, _unknown_layer(head.text))
     values: dict[str, Any] = {}
-    _read_compact(keyword, head, values)
+    _read_compact(keyword, head, values, variables)
     for word in words[1:]:
         key, value = _read_option(keyword, word, values, variables)
         if key in values:
@@ -74,7 +74,9 @@ def example_of(keyword: str) -> str:
     return examples[0].partition("->")[2].strip() if examples else keyword
 
 
-def _read_compact(keyword: str, head: Token, values: dict[str, Any]) -> None:
+def _read_compact(
+    keyword: str, head: Token, values: dict[str, Any], variables: Mapping[str, str]
+) -> None:
     rest = head.text[len(keyword) :]
     keys = LAYERS[keyword].compact
     if not rest:
@@ -96,7 +98,7 @@ def _read_compact(keyword: str, head: Token, values: dict[str, Any]) -> None:
         )
     options = grammar(keyword)
     for key, part in zip(keys, parts, strict=False):
-        values[key] = _read_value(options[key], part, place, {})
+        values[key] = _read_value(options[key], part, place, variables)
 
 
 def _read_option(

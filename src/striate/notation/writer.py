@@ -1,102 +1,75 @@
-"""From a description back to text: short, folded into repetitions, broken into readable lines."""
+"""From a description back to text: folded into repetitions, broken into readable lines."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from striate.errors import InputError
-from striate.layers.base import Layer
-from striate.layers.options import Option, construct, options_of, values_of
 from striate.notation.description import Branches, Description, Element
-from striate.notation.words import SKIP, bare_words
+from striate.notation.layer_text import write_layer
+from striate.notation.words import SKIP
 
 WIDTH = 88
 LONGEST_PERIOD = 40
+ARROW = " -> "
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """An element or a repetition with its text on one line.
+
+    Attributes:
+        flat: the text.
+        element: None for a repetition.
+        parts: of one turn of a repetition; ``times`` is how many there are.
+    """
+
+    flat: str
+    element: Element | None
+    parts: tuple[_Piece, ...] = ()
+    times: int = 1
 
 
 def write(description: Description) -> str:
     """The notation of a net; parsing it gives the same description again."""
-    return _chain(description.elements, indent=0)
+    return _chain(_folded(description.elements), indent=0)
 
 
-def write_layer(layer: Layer) -> str:
-    """The notation of one layer: ``CONV3-64 S=2``. What its defaults give is left out."""
-    kept = _needed_values(layer)
-    options = options_of(type(layer))
-    numbers: list[str] = []
-    for key in layer.compact:
-        if key not in kept:
-            break
-        numbers.append(options[key].kind.write(kept.pop(key)))
-    words = [layer.keyword + "-".join(numbers)]
-    if layer.positional in kept:
-        key = layer.positional
-        words.append(options[key].kind.write(kept.pop(key)))
-    words += [_option(layer, options[key], value) for key, value in kept.items()]
-    return " ".join(words)
-
-
-def _needed_values(layer: Layer) -> dict[str, Any]:
-    """The option values without those that can be left out: the layer stays equal."""
-    values = {key: value for key, value in values_of(layer).items() if value is not None}
-    for key in reversed(list(values)):
-        rest = {k: v for k, v in values.items() if k != key}
-        if _same(layer, rest) and not (key in layer.compact and _has_alternative(layer, key)):
-            values = rest
-    return values
-
-
-def _same(layer: Layer, values: dict[str, Any]) -> bool:
-    try:
-        return bool(construct(type(layer), values) == layer)
-    except (InputError, TypeError):
-        return False
-
-
-def _has_alternative(layer: Layer, key: str) -> bool:
-    """Whether the number behind the keyword says anything: in POOL2 it does, in POOL global not."""
-    kind = options_of(type(layer))[key].kind
-    for text in ("1", "2"):
-        try:
-            construct(type(layer), {**values_of(layer), key: kind.read(text)})
-        except (InputError, ValueError):
-            return False
-    return True
-
-
-def _option(layer: Layer, option: Option, value: Any) -> str:
-    for word, meaning in bare_words(layer.keyword).items():
-        if meaning == (option.key, value):
-            return word
-    return f"{option.key}={option.kind.write(value)}"
+def _folded(elements: tuple[Element, ...]) -> tuple[_Piece, ...]:
+    """The pieces of a chain, consecutive equal ones as repetitions."""
+    return _fold([_Piece(_flat(element), element) for element in elements])
 
 
 def _flat(element: Element) -> str:
-    """An element on one line."""
+    text = _title(element)
+    if not isinstance(element, Branches):
+        return text
+    branches = (_flat_chain(_folded(branch)) for branch in element.branches)
+    return f"{text}{{ {' | '.join(branches)} }}"
+
+
+def _title(element: Element) -> str:
     name = f"{element.name}: " if element.name else ""
-    text = name + write_layer(element.layer)
-    if isinstance(element, Branches):
-        return f"{text}{{ {' | '.join(_flat_chain(b) for b in element.branches)} }}"
-    return text
+    return name + write_layer(element.layer)
 
 
-def _flat_chain(elements: tuple[Element, ...]) -> str:
-    return " -> ".join(_folded([_flat(e) for e in elements])) or SKIP
+def _flat_chain(pieces: tuple[_Piece, ...]) -> str:
+    return ARROW.join(piece.flat for piece in pieces) or SKIP
 
 
-def _folded(texts: list[str]) -> list[str]:
-    """Consecutive repetitions of the same texts as ``[a -> b]*2``, where that is shorter."""
-    found: list[str] = []
-    position = 0
-    while position < len(texts):
-        period, times = _best_period(texts, position)
-        once = texts[position : position + period]
-        if times > 1:
-            found.append(f"[{' -> '.join(_folded(once))}]*{times}")
-        else:
-            found += once
-        position += period * times
-    return found
+def _fold(pieces: list[_Piece]) -> tuple[_Piece, ...]:
+    texts = [piece.flat for piece in pieces]
+    found: list[_Piece] = []
+    start = 0
+    while start < len(pieces):
+        period, times = _best_period(texts, start)
+        if times == 1 or _better_from_next(texts, start, period * times):
+            found.append(pieces[start])
+            start += 1
+            continue
+        parts = _fold(pieces[start : start + period])
+        found.append(_Piece(f"[{_flat_chain(parts)}]*{times}", None, parts, times))
+        start += period * times
+    return tuple(found)
 
 
 def _best_period(texts: list[str], start: int) -> tuple[int, int]:
@@ -104,7 +77,7 @@ def _best_period(texts: list[str], start: int) -> tuple[int, int]:
     best = (1, 1)
     for period in range(1, min(LONGEST_PERIOD, (len(texts) - start) // 2) + 1):
         once = texts[start : start + period]
-        if any(": " in text for text in once):
+        if ":" in once[-1]:  # a name: layers of one name cannot be repeated
             break
         times, end = 1, start + period
         while texts[end : end + period] == once:
@@ -115,41 +88,44 @@ def _best_period(texts: list[str], start: int) -> tuple[int, int]:
     return best
 
 
-def _chain(elements: tuple[Element, ...], indent: int) -> str:
-    """A chain with line breaks before ``->`` where it is too long for one line."""
-    flat = _flat_chain(elements)
+def _better_from_next(texts: list[str], start: int, covered: int) -> bool:
+    """Whether a turn may as well begin one later, with the longer text: SUM{ } before RELU."""
+    if start + 1 >= len(texts) or len(texts[start + 1]) <= len(texts[start]):
+        return False
+    period, times = _best_period(texts, start + 1)
+    return period * times >= covered
+
+
+def _chain(pieces: tuple[_Piece, ...], indent: int) -> str:
+    """A chain, broken in front of ``->`` where it is too long for one line."""
+    flat = _flat_chain(pieces)
     if indent + len(flat) <= WIDTH:
         return flat
-    texts = _broken_up(elements, indent)
-    lines = [texts[0]]
-    for text in texts[1:]:
-        last = lines[-1].rpartition("\n")[2]
-        alone = "\n" in text or "\n" in lines[-1]
-        if alone or indent + len(last) + len(" -> ") + len(text) > WIDTH:
-            lines.append(f"{' ' * indent}-> {text}")
+    lines: list[str] = []
+    for piece in pieces:
+        text = _block(piece, indent)
+        fits = lines and indent + len(lines[-1]) + len(ARROW) + len(text) <= WIDTH
+        if fits and "\n" not in text and "\n" not in lines[-1]:
+            lines[-1] += ARROW + text
         else:
-            lines[-1] += f" -> {text}"
-    return "\n".join(lines)
+            lines.append(f"-> {text}" if lines else text)
+    return f"\n{' ' * indent}".join(lines)
 
 
-def _broken_up(elements: tuple[Element, ...], indent: int) -> list[str]:
-    """The texts of a chain's elements, folded; forks that are too long stand on lines of their own.
-
-    Folding compares the flat texts, so that a fork that is broken into lines folds as well.
-    """
-    broken: dict[str, str] = {}
-    for element in elements:
-        flat = _flat(element)
-        if isinstance(element, Branches) and indent + len(flat) > WIDTH:
-            broken[flat] = _fork(element, indent)
-    return [broken.get(text, text) for text in _folded([_flat(e) for e in elements])]
+def _block(piece: _Piece, indent: int) -> str:
+    """A piece on one line if it is short enough, else on several."""
+    if indent + len("-> ") + len(piece.flat) <= WIDTH:
+        return piece.flat
+    if isinstance(piece.element, Branches):
+        return _fork(piece.element, indent)
+    if piece.element is None:
+        return f"[{_chain(piece.parts, indent + len('-> ['))}]*{piece.times}"
+    return piece.flat
 
 
 def _fork(fork: Branches, indent: int) -> str:
-    name = f"{fork.name}: " if fork.name else ""
-    inner = indent + 4
     margin = " " * (indent + 2)
-    branches = [_chain(b, inner) if b else SKIP for b in fork.branches]
-    lines = [f"{name}{write_layer(fork.layer)}{{", f"{margin}  {branches[0]}"]
+    branches = [_chain(_folded(branch), indent + 4) for branch in fork.branches]
+    lines = [f"{_title(fork)}{{", f"{margin}  {branches[0]}"]
     lines += [f"{margin}| {branch}" for branch in branches[1:]]
     return "\n".join([*lines, f"{' ' * indent}}}"])

@@ -53,7 +53,7 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def coefficients(self, step: int) -> tuple[float, ...]:  # noqa: ARG002
+    def coefficients(self, step: int) -> tuple[float, ...]:
         """Numbers that all parameters share in a step, such as Adam's corrections."""
         return ()
 

@@ -20,11 +20,9 @@ from striate.errors import InputError
 from striate.layers.options import Kind, Number, Whole
 from striate.layers.random import GOLDEN, mix
 from striate.layers.shape import Array
-from striate.train.data.dataset import DataSet, Indices, Labels
+from striate.train.data.dataset import LUMA, DataSet, Indices, Labels
 
 Draws = NDArray[np.float64]
-
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the loop tells its subscribers. It prints nothing: bars, tables and files come from these."""
+"""What the loop tells its subscribers; bars, tables and files are made from it."""
 
 from __future__ import annotations
 

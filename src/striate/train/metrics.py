@@ -30,7 +30,8 @@ def ranks(scores: Array, labels: Array) -> NDArray[np.int64]:
     own = scores[np.arange(len(labels)), labels][:, None]
     before = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) < labels[:, None]))
     before[np.isnan(scores).any(axis=1)] = True
-    return before.sum(axis=1)
+    counts: NDArray[np.int64] = before.sum(axis=1)
+    return counts
 
 
 def accuracy(scores: Array, labels: Array) -> float:

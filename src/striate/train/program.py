@@ -24,7 +24,7 @@ class InferenceProgram(Protocol):
         ...
 
     def __call__(self, images: Array) -> Array:
-        """Scores [batch, K] of images [batch, H, W, C], uint8 or float32; copy them to keep them."""
+        """Scores [batch, K] of images [batch, H, W, C]; they hold until the next call."""
         ...
 
     def load(self, weights: ProgramWeights) -> None:

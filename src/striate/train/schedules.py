@@ -79,7 +79,7 @@ def _register(name: str, words: str) -> Callable[[ScheduleClass], ScheduleClass]
 class Constant(Schedule):
     """The same rate throughout."""
 
-    def factor(self, at: Position) -> float:
+    def factor(self, at: Position) -> float:  # noqa: ARG002
         return 1.0
 
 
@@ -177,10 +177,10 @@ def schedule(text: str) -> Schedule:
         values = [_read(setting) for setting in settings]
         if cls is Step and values and not isinstance(values[0], tuple):
             values[0] = (values[0],)
-        if plus:
-            if cls is not WarmUp or len(values) != 1:
-                raise ValueError
-            return WarmUp(values[0], schedule(rest))
+        if cls is WarmUp and len(values) == 1:
+            return WarmUp(values[0], schedule(rest) if plus else Constant())
+        if cls is WarmUp or plus:
+            raise ValueError
         return cls(*values)
     except InputError as error:
         raise InputError(f"schedule '{text}': {error}") from None

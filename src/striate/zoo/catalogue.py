@@ -24,9 +24,7 @@ _ENTRIES = {
     "lenet": _Entry("LeNet-5 (LeCun et al. 1998) with max pooling and RELU", lambda: nets.LENET),
     "tinyvgg": _Entry("three stages of two 3x3 CONV, for small images", lambda: nets.TINYVGG),
     "convnetjs": _Entry("the CIFAR-10 net of the ConvNetJS demo", lambda: nets.CONVNETJS),
-    "alexnet": _Entry(
-        "AlexNet (Krizhevsky et al. 2012) with its two groups and LRN", nets.alexnet
-    ),
+    "alexnet": _Entry("AlexNet (Krizhevsky et al. 2012) with its two groups and LRN", nets.alexnet),
     "alexnet-ungrouped": _Entry(
         "AlexNet without groups: each CONV sees all channels",
         lambda: nets.alexnet(groups=1),

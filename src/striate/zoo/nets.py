@@ -1,7 +1,7 @@
 """Nets that are short enough to be written down.
 
-Where the published strides do not fit, ``fit=floor`` or ``fit=ceil`` says what the authors' programs
-did. ``INPUT`` and ``classes`` stand where the data set may decide.
+Where the published strides do not fit, ``fit=floor`` or ``fit=ceil`` says what the authors'
+programs did. A bare INPUT and last FC, and ``classes``, stand where the data set may decide.
 """
 
 from __future__ import annotations

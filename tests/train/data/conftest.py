@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
+from photo_files import MakePhotos, noise
 from PIL import Image
-
-MakePhotos = Callable[..., Path]
-
-
-def noise(height: int, width: int, seed: int = 0, channels: int = 3) -> np.ndarray:
-    shape = (height, width, channels) if channels > 1 else (height, width)
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
 @pytest.fixture

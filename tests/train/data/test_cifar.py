@@ -12,7 +12,7 @@ from striate.layers.shape import Shape
 from striate.train.data import open_data
 
 RNG = np.random.default_rng(0)
-TEN = "airplane automobile bird cat deer dog frog horse ship truck".split()
+TEN = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
 def write(path: Path, labels: list[list[int]]) -> np.ndarray:
@@ -53,7 +53,7 @@ def test_a_file_of_no_whole_records(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         open_data(tmp_path)
     assert str(caught.value) == (
-        f"{path}: expected records of 3073 bytes, got 6145 bytes, which is 1 records and 3072 bytes"
+        f"{path}: expected records of 3073 bytes, got 6145 bytes, of which 3072 are left over"
     )
 
 

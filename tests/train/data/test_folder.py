@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MakePhotos, noise
+from photo_files import MakePhotos, noise
 from PIL import Image
 
 from striate.errors import DataError

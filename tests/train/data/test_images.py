@@ -122,13 +122,13 @@ def test_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
 
 def test_the_shorter_side_fits_and_the_centre_is_kept(tmp_path: Path) -> None:
     image = np.zeros((8, 20, 3), np.uint8)
-    image[:, 6:14] = 200
+    image[:, 5:15] = 200
     path = written(tmp_path / "a.png", Image.fromarray(image))
     assert (read_image(path, Shape(8, 8, 3)) == 200).all()
     assert (read_image(path, Shape(4, 4, 3)) == 200).all()
     wide = read_image(path, Shape(4, 10, 3))
     assert wide[:, :2].max() == 0
-    assert wide[:, 5].min() == 200
+    assert wide[:, 4:6].min() == 200
 
 
 def test_a_large_jpeg_decoded_small_is_near_the_full_one(tmp_path: Path) -> None:
@@ -204,7 +204,6 @@ def test_a_jpeg_cut_behind_its_thumbnail_is_not_whole(tmp_path: Path) -> None:
         (b"no image", "not an image that can be read"),
         (b"", "not an image that can be read"),
         (encoded("PNG")[:3000], "damaged image: image file is truncated"),
-        (encoded("BMP")[:3000], "damaged image: image file is truncated (60 bytes not processed)"),
     ],
 )
 def test_words_for_damaged_files(tmp_path: Path, content: bytes, message: str) -> None:

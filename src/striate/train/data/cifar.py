@@ -15,6 +15,7 @@ import numpy as np
 from striate.errors import DataError
 from striate.train.data.arrays import ArrayData
 from striate.train.data.dataset import DataSet
+from striate.train.data.names import read_names
 
 WORDS = "the binary CIFAR-10 or CIFAR-100 files (data_batch_1.bin ..., or train.bin and test.bin)"
 
@@ -60,10 +61,12 @@ def _open(files: list[Path], label_bytes: int, classes: int, names: Path) -> Dat
 
 def _records(file: Path, record: int) -> int:
     size = file.stat().st_size
-    if size % record or size == 0:
+    if size == 0:
+        raise DataError(f"{file}: expected records of {record} bytes, got an empty file")
+    if size % record:
         raise DataError(
-            f"{file}: expected records of {record} bytes, got {size} bytes, which is "
-            f"{size // record} records and {size % record} bytes"
+            f"{file}: expected records of {record} bytes, got {size} bytes, "
+            f"of which {size % record} are left over"
         )
     return size // record
 
@@ -72,7 +75,7 @@ def _names(file: Path, classes: int) -> tuple[str, ...]:
     """The names in a file, one a line, or the numbers where there is no such file."""
     if not file.is_file():
         return tuple(map(str, range(classes)))
-    names = tuple(line.strip() for line in file.read_text("utf-8").splitlines() if line.strip())
+    names = read_names(file)
     if len(names) != classes:
         raise DataError(f"{file}: expected {classes} class names, got {len(names)}")
     return names

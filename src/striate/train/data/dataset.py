@@ -17,6 +17,9 @@ from striate.layers.shape import Array, Shape
 Labels = NDArray[np.int64]
 Indices = NDArray[np.int64]
 
+# The grey of red, green and blue (ITU-R 601).
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
 CHUNK_VALUES = 1 << 21
 
 

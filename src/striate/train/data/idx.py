@@ -111,9 +111,3 @@ def _open(images: Path, stem: str) -> DataSet:
             f"{images}: the labels are missing: expected {stem}-labels-idx1-ubyte beside it"
         )
     return ArrayData(read_idx(images), read_idx(labels[0]), class_names(images.parent), str(images))
-
-
-def class_names(folder: Path) -> tuple[str, ...]:
-    """The lines of ``classes.txt`` in a folder, or nothing where there is no such file."""
-    file = folder / "classes.txt"
-    return tuple(file.read_text("utf-8").split("\n")[:-1]) if file.is_file() else ()

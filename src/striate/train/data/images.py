@@ -16,8 +16,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from striate.errors import DataError
 from striate.layers.shape import Array, Shape
+from striate.train.data.dataset import LUMA
 
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 GREY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N", "I"})
 TAIL = 1 << 16
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from striate.errors import DataError
 from striate.train.data.arrays import ArrayData
 from striate.train.data.dataset import DataSet
+from striate.train.data.idx import MOST_EXPANSION
 
 WORDS = "an .npz file with arrays such as images and labels, or x_train, y_train, x_test, y_test"
 
@@ -40,9 +41,6 @@ PAIRS = {
         ("val_images", "val_labels"),
     ),
 }
-
-# No stream of deflate is more than 1032 times shorter than what it holds.
-MOST_EXPANSION = 1032
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 

@@ -48,13 +48,10 @@ def open_data(
     if split not in SPLITS:
         raise InputError(f"split: expected one of {', '.join(SPLITS)}, got '{split}'")
     path = EMBEDDED.get(os.fspath(source)) or Path(source)
-    if not path.exists():
-        raise DataError(_missing(path))
-    parts = _parts(path, shape)
-    if not parts:
-        looked = "".join(f"\n  {words}" for words in WORDS)
-        raise DataError(f"{path}: not a data set that can be read; looked for{looked}")
-    data = _part(path, parts, split)
+    try:
+        data = _part(path, _parts(path, shape), split)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if strict and data.problems:
         raise DataError(_problems(data))
     if split == "train":
@@ -63,7 +60,13 @@ def open_data(
 
 
 def _parts(path: Path, shape: Shape | None) -> dict[str, Callable[[], DataSet]]:
-    return idx.parts(path) or cifar.parts(path) or npz.parts(path) or folder.parts(path, shape)
+    if not path.exists():
+        raise DataError(_missing(path))
+    parts = idx.parts(path) or cifar.parts(path) or npz.parts(path) or folder.parts(path, shape)
+    if not parts:
+        looked = "".join(f"\n  {words}" for words in WORDS)
+        raise DataError(f"{path}: not a data set that can be read; looked for{looked}")
+    return parts
 
 
 def _part(path: Path, parts: dict[str, Callable[[], DataSet]], split: str) -> DataSet:

@@ -1,0 +1,137 @@
+"""Activations: one expression each for the function and its derivative, as in `striate.layers`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.elementary import erf, exp, exp_minus_one, sigmoid, tanh
+from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
+from striate.kernels.values import Value
+from striate.kernels.vector_loop import STASH_BYTES, chunks_of, for_vectors, part_of
+from striate.layers import (
+    Elu,
+    Gelu,
+    HardSwish,
+    Layer,
+    Leaky,
+    Relu,
+    Relu6,
+    Sigmoid,
+    Silu,
+    Tanh,
+)
+from striate.plan.records import Launch, Lowering, Task
+
+Expression = Callable[[Emitter, Any, Value], Value]
+"""Of the emitter, the layer, and its input (or its output, in derivatives that are taken from it).
+"""
+
+
+def normal_cumulative(e: Emitter, x: Value) -> Value:
+    """The normal distribution's cumulative function."""
+    return erf(e, x * math.sqrt(0.5)) * 0.5 + 0.5
+
+
+def _gelu_derivative(e: Emitter, layer: Gelu, x: Value) -> Value:  # noqa: ARG001
+    density = exp(e, x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return e.fma(x, density, normal_cumulative(e, x))
+
+
+def _silu_derivative(e: Emitter, layer: Silu, x: Value) -> Value:  # noqa: ARG001
+    gate = sigmoid(e, x)
+    return gate * (x * (1.0 - gate) + 1.0)
+
+
+def _hardswish_derivative(e: Emitter, layer: HardSwish, x: Value) -> Value:  # noqa: ARG001
+    inner = x * (1 / 3) + 0.5
+    return e.select(x <= -3.0, 0.0, e.select(x >= 3.0, 1.0, inner))
+
+
+def _within(e: Emitter, x: Value, low: float, high: float) -> Value:
+    """x bounded by two numbers; NaN stays NaN."""
+    return e.minimum(e.maximum(x, low), high)
+
+
+FUNCTIONS: Mapping[type[Layer], Expression] = {
+    Relu: lambda e, layer, x: e.maximum(x, 0.0),
+    Leaky: lambda e, layer, x: e.select(x > 0.0, x, x * layer.slope),
+    Elu: lambda e, layer, x: e.select(
+        x > 0.0, x, exp_minus_one(e, e.minimum(x, 0.0)) * layer.alpha
+    ),
+    Gelu: lambda e, layer, x: x * normal_cumulative(e, x),
+    Silu: lambda e, layer, x: x * sigmoid(e, x),
+    HardSwish: lambda e, layer, x: x * _within(e, x + 3.0, 0.0, 6.0) * (1 / 6),
+    Relu6: lambda e, layer, x: _within(e, x, 0.0, 6.0),
+    Sigmoid: lambda e, layer, x: sigmoid(e, x),
+    Tanh: lambda e, layer, x: tanh(e, x),
+}
+DERIVATIVES: Mapping[type[Layer], Expression] = {
+    Relu: lambda e, layer, y: e.select(y > 0.0, e.like(1.0, y), 0.0),
+    Leaky: lambda e, layer, y: e.select(y > 0.0, e.like(1.0, y), layer.slope),
+    Elu: lambda e, layer, y: e.select(y > 0.0, 1.0, y + layer.alpha),
+    Gelu: _gelu_derivative,
+    Silu: _silu_derivative,
+    HardSwish: _hardswish_derivative,
+    Relu6: lambda e, layer, y: e.select((y > 0.0) & (y < 6.0), e.like(1.0, y), 0.0),
+    Sigmoid: lambda e, layer, y: y * (1.0 - y),
+    Tanh: lambda e, layer, y: 1.0 - y * y,
+}
+
+
+@dataclass(frozen=True)
+class ActivationForward(NativeKernel):
+    """x, y (perhaps the same), count."""
+
+    layer: Layer
+
+    @property
+    def private(self) -> int:
+        return STASH_BYTES
+
+    def emit(self, e: Emitter) -> None:
+        first, count = part_of(e, e.argument(2))
+        x, y = e.pointer(0) + first, e.pointer(1) + first
+        function = FUNCTIONS[type(self.layer)]
+        for_vectors(e, count, lambda i: [(y + i, function(e, self.layer, x.vector(i)))], e.scratch)
+
+
+@dataclass(frozen=True)
+class ActivationBackward(NativeKernel):
+    """dy, the input or output that the layer saves, dx (perhaps the same as dy), count."""
+
+    layer: Layer
+
+    @property
+    def private(self) -> int:
+        return STASH_BYTES
+
+    def emit(self, e: Emitter) -> None:
+        first, count = part_of(e, e.argument(3))
+        dy, saved, dx = (e.pointer(i) + first for i in range(3))
+        derivative = DERIVATIVES[type(self.layer)]
+        for_vectors(
+            e,
+            count,
+            lambda i: [(dx + i, dy.vector(i) * derivative(e, self.layer, saved.vector(i)))],
+            e.scratch,
+        )
+
+
+def activation_forward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
+    """y = f(x)."""
+    count = task.batch * task.output.values
+    kernel = ActivationForward(task.what)
+    return Lowering((Launch(kernel, chunks_of(count), ("x0", "y", count)),))
+
+
+def activation_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
+    """dx = dy·f'."""
+    count = task.batch * task.output.values
+    kernel = ActivationBackward(task.what)
+    saved = "y" if "output" in task.what.saves else "x0"
+    return Lowering((Launch(kernel, chunks_of(count), ("dy", saved, "dx0", count)),))
