@@ -91,6 +91,12 @@ def test_state() -> None:
     assert Adam().state() == AdamW().state() == ("m", "v")
 
 
+def test_coefficients() -> None:
+    assert Sgd().coefficients(3) == Adagrad().coefficients(3) == RmsProp().coefficients(3) == ()
+    assert Adam(beta1=0.5, beta2=0.75).coefficients(2) == (0.75, 0.4375)
+    assert AdamW(beta1=0.5, beta2=0.75).coefficients(1) == (0.5, 0.25)
+
+
 @pytest.mark.parametrize("chosen", CHOSEN)
 def test_without_decay(chosen: Optimizer) -> None:
     assert chosen.without_decay() == replace(chosen, weight_decay=0.0)

@@ -23,11 +23,6 @@ def describe(graph: Graph) -> Description:
     elements = _Reader(graph).chain(graph.output, None)
     found = list(walk(elements))
     names = [element.name for element in found]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise NetError(
-            (f"{twice}: two branches share it, which SUM{{ }} and CONCAT{{ }} cannot write",)
-        )
     automatic = names_of((element.layer, None) for element in found)
     kept = set(names) - {name for name, auto in zip(names, automatic, strict=True) if name == auto}
     return Description(_with_names(elements, kept))
@@ -40,6 +35,7 @@ class _Reader:
         self._graph = graph
         self._depth: dict[str, int] = {}
         self._fork: dict[str, str | None] = {}
+        self._read: set[str] = set()
         for node in graph.nodes:
             fork = self._common_fork(node.inputs)
             self._fork[node.name] = fork
@@ -62,6 +58,9 @@ class _Reader:
         found: list[Element] = []
         at: str | None = end
         while at is not None and at != start:
+            if at in self._read:
+                raise NetError((f"{at}: two branches share it, which the notation cannot write",))
+            self._read.add(at)
             node = self._graph.node(at)
             at = self._fork[at]
             found.append(self._element(node, at))

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable
 from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
 from striate.kernels.isa import Isa
-from striate.layers import Conv
+from striate.kernels.pool import PoolingBackward, PoolingForward
+from striate.layers import Conv, Pool
 from striate.plan import Candidate, Task
 
 CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]] = {
     ("forward", Conv): (DirectForward,),
     ("backward", Conv): (DirectBackward,),
+    ("forward", Pool): (PoolingForward,),
+    ("backward", Pool): (PoolingBackward,),
 }
 """Constructors that take the instruction set. ``add`` and ``clip`` do not depend on what they are
 for: their key is (kind, None)."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import copy
 from striate.kernels.values import Value
-from striate.kernels.vector_loop import STASH_BYTES, chunks_of, for_vectors, part_of
+from striate.kernels.vector_loop import CHUNK, STASH_BYTES, chunks_of, for_vectors, part_of
 from striate.layers import Dropout
 from striate.layers.random import GOLDEN, MIX
 from striate.plan.records import At, Launch, Lowering, Task
 
 SIGN = 1 << 31
-ROWS_VALUES = 16384
 
 
 @dataclass(frozen=True)
@@ -177,12 +176,41 @@ def flatten_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
 
 def concat_forward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
     """CONCAT: each input's depth columns go behind those before."""
-    return _columns(task, lambda i, offset: (f"x{i}", At("y", offset)), into=True)
+    deep = task.output.channels
+    return Lowering(
+        tuple(
+            _copy_rows(task, f"x{i}", At("y", offset), length, (length, deep))
+            for i, length, offset in _columns(task)
+        )
+    )
 
 
 def concat_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
     """CONCAT: each wanted gradient is its share of the depth columns of dy."""
-    return _columns(task, lambda i, offset: (At("dy", offset), f"dx{i}"), into=False)
+    deep = task.output.channels
+    return Lowering(
+        tuple(
+            _copy_rows(task, At("dy", offset), f"dx{i}", length, (deep, length))
+            for i, length, offset in _columns(task)
+            if f"dx{i}" in task.roles
+        )
+    )
+
+
+def _columns(task: Task) -> Iterator[tuple[int, int, int]]:
+    """Number, channels and offset in bytes of every input of a CONCAT."""
+    offset = 0
+    for i, shape in enumerate(task.inputs):
+        yield i, shape.channels, offset
+        offset += 4 * shape.channels
+
+
+def _copy_rows(
+    task: Task, source: str | At, to: str | At, length: int, steps: tuple[int, int]
+) -> Launch:
+    rows = task.batch * task.output.pixels
+    block = max(1, CHUNK // length)
+    return Launch(CopyRows(), -(-rows // block), (source, to, rows, length, *steps, block))
 
 
 def input_forward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001

@@ -33,6 +33,10 @@ class Adam(Optimizer):
         gradient = self.decayed(weights, gradient)
         m = self.beta1 * state["m"] + (1 - self.beta1) * gradient
         v = self.beta2 * state["v"] + (1 - self.beta2) * np.square(gradient)
-        root = np.sqrt(v / (1 - self.beta2**step))
-        move = m / (1 - self.beta1**step) / (root + self.epsilon)
+        of_m, of_v = self.coefficients(step)
+        move = m / of_m / (np.sqrt(v / of_v) + self.epsilon)
         return weights - rate * move, {"m": m, "v": v}
+
+    def coefficients(self, step: int) -> tuple[float, ...]:
+        """The divisors that correct m and v: 1 - beta1^step and 1 - beta2^step."""
+        return 1 - self.beta1**step, 1 - self.beta2**step

@@ -26,9 +26,11 @@ from striate.train.program import Floats, ProgramState, TrainingProgram
 STATE = "optimizer/"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Position:
     """Where a run is; together with weights and optimizer state it fixes everything to come.
+
+    The loop moves it on.
 
     Attributes:
         step: updates done.
@@ -38,7 +40,6 @@ class Position:
         epoch_steps: updates of one epoch.
         loss_sum: of the batches of the current epoch.
         right: images of the current epoch that were classified rightly.
-        in_epoch: updates done in the current epoch; all of them where validation is due.
         rate: the learning rate of the last update.
         seconds: of training.
         records: the epochs done.
@@ -49,12 +50,22 @@ class Position:
     seed: int
     batch: int
     epoch_steps: int
-    loss_sum: float
-    right: int
-    in_epoch: int
-    rate: float
-    seconds: float
+    loss_sum: float = 0.0
+    right: int = 0
+    rate: float = 0.0
+    seconds: float = 0.0
     records: tuple[EpochRecord, ...] = ()
+
+    @property
+    def epoch_is_due(self) -> bool:
+        """Whether the last update of an epoch is done, but not its validation."""
+        done = self.records[-1].step if self.records else 0
+        return self.step > done and self.step % self.epoch_steps == 0
+
+    @property
+    def in_epoch(self) -> int:
+        """Updates done in the current epoch; all of them where its validation is due."""
+        return self.epoch_steps if self.epoch_is_due else self.step % self.epoch_steps
 
 
 @dataclass(frozen=True)
@@ -187,6 +198,6 @@ def _position(values: dict[str, Any]) -> Position:
             value = getattr(record, figure.name)
             if not (isinstance(value, int | float) or (optional and value is None)):
                 raise TypeError(figure.name)
-    if not 0 < position.epoch_steps >= position.in_epoch:
-        raise ValueError("in_epoch")
+    if position.epoch_steps == 0:
+        raise ValueError("epoch_steps")
     return replace(position, records=records)

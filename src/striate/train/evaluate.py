@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-import numpy as np
-
-from striate.errors import DataError, InputError
+from striate.errors import DataError
 from striate.layers.loss import Loss
-from striate.layers.shape import Array
-from striate.train.data.dataset import DataSet, Labels
+from striate.train.data.dataset import DataSet
 from striate.train.data.loader import evaluation_loader
 from striate.train.metrics import Evaluation, Tally
 from striate.train.program import InferenceProgram
@@ -34,29 +29,6 @@ def evaluate(
         raise DataError(f"{data.name}: expected at least one image to evaluate, got none")
     tally = Tally(loss)
     with evaluation_loader(data, program.batch, threads) as batches:
-        for scores, labels in scored(program, batches):
-            tally.add(scores, labels)
+        for images, labels in batches:
+            tally.add(program(images), labels)
     return tally.result()
-
-
-def scored(
-    program: InferenceProgram, batches: Iterable[tuple[Array, Labels]]
-) -> Iterator[tuple[Array, Labels]]:
-    """The scores [n, K] and the labels [n] of each batch; scores hold until the next is asked for.
-
-    A batch shorter than the program's is filled up with copies of its last image, whose scores
-    are cut off again.
-
-    Raises:
-        InputError: a batch is empty or longer than the program's.
-    """
-    for images, labels in batches:
-        yield program(filled(images, program.batch))[: len(labels)], labels
-
-
-def filled(images: Array, batch: int) -> Array:
-    """Images [batch, H, W, C]: the given ones, then copies of the last."""
-    missing = batch - len(images)
-    if missing < 0 or missing == batch:
-        raise InputError(f"images: expected 1 to {batch}, got {len(images)}")
-    return np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images

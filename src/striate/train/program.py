@@ -20,11 +20,11 @@ class InferenceProgram(Protocol):
 
     @property
     def batch(self) -> int:
-        """Images in one call."""
+        """The most images in one call."""
         ...
 
     def __call__(self, images: Array) -> Array:
-        """Scores [batch, K] of images [batch, H, W, C]; they hold until the next call."""
+        """Scores [n, K] of images [n, H, W, C], uint8 or float32; n is at most the batch."""
         ...
 
     def load(self, weights: ProgramWeights) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +102,24 @@ def test_images_take_the_shape_of_the_net(shape: Shape) -> None:
 
 
 def test_a_name_that_is_not_there() -> None:
-    with pytest.raises(
-        AttributeError, match=r"^module 'striate\.train\.data' has no attribute 'x'"
-    ):
-        data_room.x  # noqa: B018
+    with pytest.raises(AttributeError) as caught:
+        data_room.nothing  # noqa: B018
+    assert str(caught.value) == "module 'striate.train.data' has no attribute 'nothing'"
+
+
+def test_importing_the_room_leaves_pillow_out() -> None:
+    code = "import sys, striate.train.data, striate.train.augment; print('PIL' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
+
+
+def test_what_the_system_refuses_is_an_error_of_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:  # noqa: ARG001
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError) as caught:
+        open_data(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: cannot be read: Permission denied"

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from striate.errors import DataError
 from striate.train.data.arrays import ArrayData
 from striate.train.data.dataset import DataSet
+from striate.train.data.names import read_names
 
 WORDS = "idx files such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz"
 
@@ -110,4 +111,5 @@ def _open(images: Path, stem: str) -> DataSet:
         raise DataError(
             f"{images}: the labels are missing: expected {stem}-labels-idx1-ubyte beside it"
         )
-    return ArrayData(read_idx(images), read_idx(labels[0]), class_names(images.parent), str(images))
+    classes = read_names(images.parent / "classes.txt")
+    return ArrayData(read_idx(images), read_idx(labels[0]), classes, str(images))

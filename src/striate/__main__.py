@@ -1,0 +1,5 @@
+"""``python -m striate``."""
+
+from striate.app.cli import main
+
+main()
