@@ -3,94 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from striate.check import check
-from striate.check.weights import require_weights
-from striate.errors import InputError
-from striate.graph import Network
-from striate.layers import Input, Loss
-from striate.layers.loss import LOSSES, loss
-from striate.layers.named import unknown
-from striate.layers.options import options_of
-from striate.optimizers import OPTIMIZERS, Optimizer, optimizer
+from striate.graph import Network, NetWeights
+from striate.layers.shape import Array
 from striate.pipeline import Training, compile_net
+from striate.run import Program
 from striate.train.augment import Augmented, parse
 from striate.train.data import DataSet, pixel_statistics
 from striate.train.events import Subscriber
 from striate.train.history import History
 from striate.train.initialise import initialise
 from striate.train.loop import Trainer, Validation
-from striate.train.schedules import schedule
-from striate.train.settings import Settings
+from striate.train.recipe import Recipe
+from striate.train.report import Report
+from striate.train.tensorboard import TensorBoard
 
 EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a net is trained, in values that a file can hold.
+class Output:
+    """What a run leaves behind.
 
     Attributes:
-        epochs: how often the images are gone through.
-        steps: updates of the whole run, instead of ``epochs``.
-        batch: images in one update.
-        loss: ``softmax``, ``svm`` or ``l2``, with settings as in ``svm,margin=2``.
-        optimizer: ``sgd``, ``adagrad``, ``rmsprop``, ``adam`` or ``adamw``, with settings as in
-            ``sgd,momentum=0.95,nesterov=yes``.
-        rate: the learning rate; by default the optimizer's own.
-        schedule: ``constant``, ``cosine``, ``onecycle``, ``step:30,60``, ``warmup:2+cosine`` …
-        weight_decay: pull of the weights to zero; biases and norms are left alone.
-        clip: the norm that all gradients together are scaled down to.
-        label_smoothing: share of softmax's target that is spread over all classes.
-        augment: ``none``, or steps such as ``crop=4,flip,jitter=0.2,cutout=8``.
-        seed: of the weights, the order of the images, the augmentation and dropout.
-        patience: epochs without improvement after which the run ends.
-        max_time: seconds after which the run ends.
-        overfit: train on this many batches only, to see whether the net can learn at all.
-        save_every: updates between checkpoints within an epoch.
+        folder: for checkpoints, ``results.csv`` and pictures; None for nothing at all.
+        tensorboard: whether files for TensorBoard are written too.
     """
 
-    epochs: int = 10
-    steps: int | None = None
-    batch: int = 64
-    loss: str = "softmax"
-    optimizer: str = "sgd"
-    rate: float | None = None
-    schedule: str = "cosine"
-    weight_decay: float = 0.0
-    clip: float | None = None
-    label_smoothing: float = 0.0
-    augment: str = "none"
-    seed: int = 0
-    patience: int | None = None
-    max_time: float | None = None
-    overfit: int | None = None
-    save_every: int | None = None
+    folder: Path | None = None
+    tensorboard: bool = False
 
-    def training(self) -> Training:
-        """The loss and the optimizer.
+    def subscribers(self, program: Program, classes: tuple[str, ...]) -> list[Subscriber]:
+        """Those that write the files."""
+        if self.folder is None:
+            return []
+        found: list[Subscriber] = [Report(self.folder, program.weights, classes)]
+        return [*found, TensorBoard(self.folder)] if self.tensorboard else found
 
-        Raises:
-            InputError: one of them is unknown, or a setting is out of its range.
-        """
-        smoothing = {"label_smoothing": self.label_smoothing} if self.label_smoothing else {}
-        rule: Optimizer = optimizer(*_named(self.optimizer, OPTIMIZERS, "optimizer"))
-        rule = replace(rule, rate=self.rate or rule.rate)
-        if self.weight_decay:
-            rule = replace(rule, weight_decay=self.weight_decay)
-        return Training(read_loss(self.loss, **smoothing), rule, self.clip)
 
-    def settings(self, rate: float) -> Settings:
-        """The settings of the loop, at the optimizer's rate."""
-        names = ("epochs", "steps", "seed", "patience", "max_time", "overfit", "save_every")
-        shared = {name: getattr(self, name) for name in names}
-        return Settings(rate=rate, schedule=schedule(self.schedule), **shared)
+def fit_network(
+    network: Network,
+    data: DataSet,
+    recipe: Recipe,
+    validation: DataSet | None = None,
+    output: Output | None = None,
+    resume: Path | None = None,
+    threads: int | None = None,
+    subscribers: Iterable[Subscriber] = (),
+) -> History:
+    """Train a net; its weights, and its classes if it has none, are set to what comes out.
 
-    def values(self) -> dict[str, Any]:
-        """All values by name, to be written down."""
-        return asdict(self)
+    A net without weights starts from He's; an INPUT whose mean and standard deviation are still 0
+    and 1 takes those of the training images.
+
+    Args:
+        network: the net.
+        data: images to train on, of the shape of its INPUT.
+        recipe: how.
+        validation: images that each epoch is judged by.
+        output: the files that are written.
+        resume: a checkpoint to go on from.
+        threads: of the programs; all processors by default.
+        subscribers: called with every event of `striate.train.events`.
+
+    Raises:
+        StriateError: the net, the data, the recipe or the checkpoint cannot be used, or the
+            training diverges; the net then has the weights from before.
+    """
+    settings, augmentation, training = recipe.make_settings(), parse(recipe.augment), training_of(recipe)
+    start = _prepared(network, data, recipe)
+    program = compile_net(start, recipe.batch, training, threads, recipe.seed)
+    judge = None
+    if validation is not None:
+        batch = min(EVALUATION_BATCH, len(validation))
+        judge = Validation(compile_net(start, batch, None, threads), validation, training.loss)
+    seen = Augmented(data, augmentation) if augmentation.steps else data
+    output = output or Output()
+    told = [*output.subscribers(program, start.meta.classes), *subscribers]
+    trainer = Trainer(start, program, seen, settings, judge, output.folder, told)
+    if resume is not None:
+        trainer.resume(resume)
+    history = trainer.fit()
+    network.weights, network.meta = copied(program.weights), start.meta
+    return history
+
+
+def training_of(recipe: Recipe) -> Training:
+    """The loss, the optimizer and the clipping of a recipe."""
+    return Training(recipe.make_loss(), recipe.make_optimizer(), recipe.clip)
+
+
+def copied(weights: Mapping[str, Mapping[str, Array]]) -> NetWeights:
+    """Arrays of their own with the values of a program's weights."""
+    return {
+        node: {name: array.copy() for name, array in arrays.items()}
+        for node, arrays in weights.items()
+        if arrays
+    }
+
+
+def _prepared(network: Network, data: DataSet, recipe: Recipe) -> Network:
+    """The net with weights, the images' mean and standard deviation, and their classes."""
+    weights = network.weights or initialise(check(network.graph).parameters, recipe.seed)
+    first = network.graph.nodes[0].name
+    if not weights[first]["mean"].any() and (weights[first]["std"] == 1).all():
+        mean, std = pixel_statistics(data)
+        weights = {**weights, first: {"mean": mean, "std": std}}
+    classes = network.meta.classes or data.classes
+    return Network(network.graph, weights, replace(network.meta, classes=classes))

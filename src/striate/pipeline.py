@@ -39,10 +39,12 @@ def read_graph(source: str | Path, /, **variables: Variable) -> Graph:
     return build(parse(source, "<net>", **variables))
 
 
-def plan_net(checked: Checked, batch: int, training: Training | None, isa: Isa) -> Plan:
+def plan_net(
+    checked: Checked, batch: int, training: Training | None, isa: Isa, exact: bool = False
+) -> Plan:
     """Decide everything about one call of a net."""
     parts = (training.loss, training.optimizer, training.clip) if training else None
-    return make_plan(checked, batch, candidates_for(isa), parts)
+    return make_plan(checked, batch, candidates_for(isa, exact), parts)
 
 
 def launches(plan: Plan) -> list[Launch]:
@@ -72,6 +74,7 @@ def compile_net(
     threads: int | None = None,
     seed: int = 0,
     target_name: str = "host",
+    exact: bool = False,
 ) -> Program:
     """A program for a net, with its weights loaded.
 
@@ -82,6 +85,7 @@ def compile_net(
         threads: how many threads work on a call; all processors by default.
         seed: of a training step's random numbers.
         target_name: the instruction set: host, sse2, avx2, avx512, neon.
+        exact: leave out Winograd's convolution, whose rounding error is a few times larger.
 
     Raises:
         NetError: the net's layers do not fit together.
@@ -92,7 +96,7 @@ def compile_net(
     if not runs_here(isa):
         raise CompileError(f"this machine cannot run code for {isa.name}")
     checked = check(network.graph)
-    plan = plan_net(checked, batch, training, isa)
+    plan = plan_net(checked, batch, training, isa, exact)
     require_memory(plan, available_memory())
     library = Library([launch.kernel for launch in launches(plan)], isa)
     count = default_threads() if threads is None else threads

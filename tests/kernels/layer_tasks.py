@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from one_task import run_task
 
-from striate.kernels import Isa, Library, candidates_for, host, target
+from striate.kernels import Isa, candidates_for, host, target
 from striate.kernels.compile import llvm_text, object_code
 from striate.layers import Layer, Shape
 from striate.layers.base import Mode
-from striate.plan import Lowering, Task
+from striate.plan import Task
 
 Array = NDArray[np.generic]
 Arrays = dict[str, Array]

@@ -76,9 +76,7 @@ def test_branches() -> None:
     found = parse("INPUT 8x8x3 -> s: SUM{ CONV3-3 -> RELU | SKIP } -> CONCAT{SKIP|RELU|TANH}")
     source, total, stack = found.elements
     assert isinstance(source, Item)
-    assert total == Branches(
-        Sum(), ((Item(Conv(3, Window(3))), Item(Relu())), ()), "s"
-    )
+    assert total == Branches(Sum(), ((Item(Conv(3, Window(3))), Item(Relu())), ()), "s")
     assert isinstance(stack, Branches)
     assert stack.layer == Concat()
     assert [len(branch) for branch in stack.branches] == [0, 1, 1]

@@ -1,0 +1,1 @@
+"""App: the command line. Nothing of it is imported by other rooms."""

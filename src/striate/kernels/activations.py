@@ -58,28 +58,28 @@ def _within(e: Emitter, x: Value, low: float, high: float) -> Value:
 
 
 FUNCTIONS: Mapping[type[Layer], Expression] = {
-    Relu: lambda e, layer, x: e.maximum(x, 0.0),
+    Relu: lambda e, _, x: e.maximum(x, 0.0),
     Leaky: lambda e, layer, x: e.select(x > 0.0, x, x * layer.slope),
     Elu: lambda e, layer, x: e.select(
         x > 0.0, x, exp_minus_one(e, e.minimum(x, 0.0)) * layer.alpha
     ),
-    Gelu: lambda e, layer, x: x * normal_cumulative(e, x),
-    Silu: lambda e, layer, x: x * sigmoid(e, x),
-    HardSwish: lambda e, layer, x: x * _within(e, x + 3.0, 0.0, 6.0) * (1 / 6),
-    Relu6: lambda e, layer, x: _within(e, x, 0.0, 6.0),
-    Sigmoid: lambda e, layer, x: sigmoid(e, x),
-    Tanh: lambda e, layer, x: tanh(e, x),
+    Gelu: lambda e, _, x: x * normal_cumulative(e, x),
+    Silu: lambda e, _, x: x * sigmoid(e, x),
+    HardSwish: lambda e, _, x: x * _within(e, x + 3.0, 0.0, 6.0) * (1 / 6),
+    Relu6: lambda e, _, x: _within(e, x, 0.0, 6.0),
+    Sigmoid: lambda e, _, x: sigmoid(e, x),
+    Tanh: lambda e, _, x: tanh(e, x),
 }
 DERIVATIVES: Mapping[type[Layer], Expression] = {
-    Relu: lambda e, layer, y: e.select(y > 0.0, e.like(1.0, y), 0.0),
+    Relu: lambda e, _, y: e.select(y > 0.0, e.like(1.0, y), 0.0),
     Leaky: lambda e, layer, y: e.select(y > 0.0, e.like(1.0, y), layer.slope),
     Elu: lambda e, layer, y: e.select(y > 0.0, 1.0, y + layer.alpha),
     Gelu: _gelu_derivative,
     Silu: _silu_derivative,
     HardSwish: _hardswish_derivative,
-    Relu6: lambda e, layer, y: e.select((y > 0.0) & (y < 6.0), e.like(1.0, y), 0.0),
-    Sigmoid: lambda e, layer, y: y * (1.0 - y),
-    Tanh: lambda e, layer, y: 1.0 - y * y,
+    Relu6: lambda e, _, y: e.select((y > 0.0) & (y < 6.0), e.like(1.0, y), 0.0),
+    Sigmoid: lambda _e, _, y: y * (1.0 - y),
+    Tanh: lambda _e, _, y: 1.0 - y * y,
 }
 
 

@@ -4,28 +4,108 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from striate.kernels.activations import (
+    DERIVATIVES,
+    FUNCTIONS,
+    activation_backward,
+    activation_forward,
+)
+from striate.kernels.batch_norm import lower_batch_norm, lower_batch_norm_backward
 from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
+from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
+from striate.kernels.elementwise import (
+    add,
+    concat_backward,
+    concat_forward,
+    dropout_backward,
+    dropout_forward,
+    flatten_backward,
+    flatten_forward,
+    input_forward,
+    sum_backward,
+    sum_forward,
+)
+from striate.kernels.fc import fc_backward, fc_forward
+from striate.kernels.group_norm import lower_group_norm, lower_group_norm_backward
 from striate.kernels.isa import Isa
-from striate.kernels.pool import PoolingBackward, PoolingForward
-from striate.layers import Conv, Pool
+from striate.kernels.losses import LOSSES, loss_and_gradient
+from striate.kernels.lrn import lower_lrn, lower_lrn_backward
+from striate.kernels.only_way import only
+from striate.kernels.pool import lower_pool, lower_pool_backward
+from striate.kernels.softmax import softmax_backward, softmax_forward
+from striate.kernels.spatial_norm import lower_spatial_norm, lower_spatial_norm_backward
+from striate.kernels.updates import RULES, clip, update
+from striate.layers import (
+    BatchNorm,
+    CNorm,
+    Concat,
+    Conv,
+    Dropout,
+    Fc,
+    Flatten,
+    GroupNorm,
+    Input,
+    LayerNorm,
+    Lrn,
+    Pool,
+    RNorm,
+    Softmax,
+    Sum,
+)
 from striate.plan import Candidate, Task
 
 CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]] = {
-    ("forward", Conv): (DirectForward,),
-    ("backward", Conv): (DirectBackward,),
-    ("forward", Pool): (PoolingForward,),
-    ("backward", Pool): (PoolingBackward,),
+    ("forward", Conv): (DirectForward, WinogradForward),
+    ("backward", Conv): (DirectBackward, WinogradBackward),
+    ("forward", Pool): (only("pooling", lower_pool),),
+    ("backward", Pool): (only("pooling", lower_pool_backward),),
+    ("forward", BatchNorm): (only("batch norm", lower_batch_norm),),
+    ("backward", BatchNorm): (only("batch norm", lower_batch_norm_backward),),
+    ("forward", GroupNorm): (only("group norm", lower_group_norm),),
+    ("backward", GroupNorm): (only("group norm", lower_group_norm_backward),),
+    ("forward", LayerNorm): (only("group norm", lower_group_norm),),
+    ("backward", LayerNorm): (only("group norm", lower_group_norm_backward),),
+    ("forward", Lrn): (only("response norm", lower_lrn),),
+    ("backward", Lrn): (only("response norm", lower_lrn_backward),),
+    ("forward", RNorm): (only("response norm", lower_spatial_norm),),
+    ("backward", RNorm): (only("response norm", lower_spatial_norm_backward),),
+    ("forward", CNorm): (only("response norm", lower_spatial_norm),),
+    ("backward", CNorm): (only("response norm", lower_spatial_norm_backward),),
+    ("forward", Fc): (only("dot products", fc_forward),),
+    ("backward", Fc): (only("outer products", fc_backward),),
+    ("forward", Input): (only("elementwise", input_forward),),
+    ("forward", Dropout): (only("elementwise", dropout_forward),),
+    ("backward", Dropout): (only("elementwise", dropout_backward),),
+    ("forward", Sum): (only("elementwise", sum_forward),),
+    ("backward", Sum): (only("copies", sum_backward),),
+    ("forward", Concat): (only("copies", concat_forward),),
+    ("backward", Concat): (only("copies", concat_backward),),
+    ("forward", Flatten): (only("copies", flatten_forward),),
+    ("backward", Flatten): (only("copies", flatten_backward),),
+    ("forward", Softmax): (only("by rows", softmax_forward),),
+    ("backward", Softmax): (only("by rows", softmax_backward),),
+    ("add", None): (only("elementwise", add),),
+    ("clip", None): (only("sums of squares", clip),),
+    **{("forward", layer): (only("elementwise", activation_forward),) for layer in FUNCTIONS},
+    **{("backward", layer): (only("elementwise", activation_backward),) for layer in DERIVATIVES},
+    **{("loss", loss): (only("by rows", loss_and_gradient),) for loss in LOSSES},
+    **{("update", rule): (only("one pass", update),) for rule in RULES},
 }
 """Constructors that take the instruction set. ``add`` and ``clip`` do not depend on what they are
 for: their key is (kind, None)."""
 
 
-def candidates_for(isa: Isa) -> Callable[[Task], Iterable[Candidate]]:
-    """The candidates for a task on one instruction set."""
+INEXACT = (WinogradForward, WinogradBackward)
+"""Candidates whose rounding error is larger than that of plain sums of products."""
+
+
+def candidates_for(isa: Isa, exact: bool = False) -> Callable[[Task], Iterable[Candidate]]:
+    """The candidates for a task on one instruction set; ``exact`` leaves out Winograd's."""
 
     def of(task: Task) -> Iterable[Candidate]:
         key = (task.kind, None) if task.kind in ("add", "clip") else (task.kind, type(task.what))
-        return [make(isa) for make in CANDIDATES.get(key, ())]
+        makers = CANDIDATES.get(key, ())
+        return [make(isa) for make in makers if not (exact and make in INEXACT)]
 
     return of

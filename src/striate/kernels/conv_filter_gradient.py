@@ -228,6 +228,21 @@ def filter_gradient_kernel(conv: Conv, x: Shape, batch: int, columns: int) -> Fi
     )
 
 
+def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
+    """The launches of backward-filter, bias included, and their scratch."""
+    conv, (x,) = task.what, task.inputs
+    kernel = filter_gradient_kernel(conv, x, task.batch, isa.tile_columns)
+    blocks = blocks_of(kernel.filters, kernel.columns)
+    together = conv.groups * blocks
+    chunks = kernel.slices * together
+    main = Launch(kernel, chunks, ("x0", "dy", "scratch.partial"))
+    bias = "dw.b" if conv.bias else 0
+    sizes = (kernel.cells, kernel.filters, blocks, kernel.slices, together)
+    arguments = ("scratch.partial", "dw.w", bias, *sizes)
+    total = Launch(SumFilterGradient(kernel.columns, conv.bias), together, arguments)
+    return (main, total), {"partial": chunks * (kernel.cells + 1) * kernel.columns * 4}
+
+
 @dataclass(frozen=True)
 class DirectBackward:
     """CONV backward by direct convolution: by the data, then by the filters and biases."""
@@ -242,24 +257,6 @@ class DirectBackward:
         return seconds(self.isa, 2 * task.batch * task.what.macs(*task.inputs))
 
     def lower(self, task: Task) -> Lowering:
-        conv, (x,) = task.what, task.inputs
         launches, scratch = data_gradient(self.isa, task)
-        kernel = filter_gradient_kernel(conv, x, task.batch, self.isa.tile_columns)
-        blocks = blocks_of(kernel.filters, kernel.columns)
-        chunks = kernel.slices * conv.groups * blocks
-        scratch["partial"] = chunks * (kernel.cells + 1) * kernel.columns * 4
-        main = Launch(kernel, chunks, ("x0", "dy", "scratch.partial"))
-        arguments = (
-            "scratch.partial",
-            "dw.w",
-            "dw.b" if conv.bias else 0,
-            kernel.cells,
-            kernel.filters,
-            blocks,
-            kernel.slices,
-            conv.groups * blocks,
-        )
-        total = Launch(
-            SumFilterGradient(kernel.columns, conv.bias), conv.groups * blocks, arguments
-        )
-        return Lowering((*launches, main, total), scratch=scratch)
+        more, partial = filter_gradient(self.isa, task)
+        return Lowering((*launches, *more), scratch={**scratch, **partial})

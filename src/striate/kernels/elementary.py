@@ -17,21 +17,36 @@ LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 ROUNDER = 12582912.0
 """1.5·2^23: adding it leaves a float's nearest whole number in the lowest bits."""
 EXP_SMALLEST, EXP_LARGEST = -86.6, 88.7228
-EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1)
-EXP += (5.0000001201e-1,)
-LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1)
-LOG += (-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)
+Coefficients = tuple[float, ...]
+EXP: Coefficients = (
+    *(1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3),
+    *(4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
+)
+LOG: Coefficients = (
+    *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1),
+    *(-1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1),
+    *(2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
+)
 TANH_LARGEST = 7.90531110763549805
-TANH_OVER = (-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11)
-TANH_OVER += (5.12229709037114e-08, 1.48572235717979e-05, 6.37261928875436e-04)
-TANH_OVER += (4.89352455891786e-03,)
-TANH_UNDER = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03)
-TANH_UNDER += (4.89352518554385e-03,)
-ERF_OVER = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06)
-ERF_OVER += (-5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03)
-ERF_OVER += (-1.60960333262415e-02,)
-ERF_UNDER = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03)
-ERF_UNDER += (-7.37332916720468e-03, -1.42647390514189e-02)
+TANH_OVER: Coefficients = (
+    *(-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11),
+    *(5.12229709037114e-08, 1.48572235717979e-05, 6.37261928875436e-04),
+    4.89352455891786e-03,
+)
+TANH_UNDER: Coefficients = (
+    *(1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03),
+    4.89352518554385e-03,
+)
+ERF_LARGEST = 4.0
+ERF_OVER: Coefficients = (
+    *(-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06),
+    *(-5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03),
+    -1.60960333262415e-02,
+)
+ERF_UNDER: Coefficients = (
+    *(-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03),
+    *(-7.37332916720468e-03, -1.42647390514189e-02),
+)
 SQRT_HALF_BITS, SMALLEST_NORMAL, INFINITY = 0x3F3504F3, 1.17549435e-38, float("inf")
 
 
@@ -122,12 +137,11 @@ def tanh(e: Emitter, x: Value) -> Value:
 
 def erf(e: Emitter, x: Value) -> Value:
     """The error function."""
-    return _odd_rational(e, e.maximum(e.minimum(x, 4.0), -4.0), ERF_OVER, ERF_UNDER)
+    bounded = e.maximum(e.minimum(x, ERF_LARGEST), -ERF_LARGEST)
+    return _odd_rational(e, bounded, ERF_OVER, ERF_UNDER)
 
 
-def _odd_rational(
-    e: Emitter, x: Value, over: tuple[float, ...], under: tuple[float, ...]
-) -> Value:
+def _odd_rational(e: Emitter, x: Value, over: Coefficients, under: Coefficients) -> Value:
     """x·P(x²)/Q(x²)."""
     square = x * x
     return x * polynomial(e, square, over) / polynomial(e, square, under)

@@ -137,6 +137,16 @@ class Emitter:
             a = self.like(a, b)
         return Value(self, self.builder.select(condition.ir, a.ir, b.ir))
 
+    def select_pointer(self, condition: Value, yes: Pointer, no: Pointer) -> Pointer:
+        """One of two addresses of the same kind of element."""
+        chosen = self.builder.select(condition.ir, yes.ir, no.ir)
+        return Pointer(self, chosen, yes.element)
+
+    def lanes_of(self, vector: Value) -> list[Value]:
+        """A vector's elements, one by one."""
+        numbers = (ir.Constant(ir.IntType(32), lane) for lane in range(self.lanes))
+        return [Value(self, self.builder.extract_element(vector.ir, n)) for n in numbers]
+
     def fma(self, a: Operand, b: Operand, c: Value) -> Value:
         """a·b + c in one instruction where the target has one."""
         x, y = self.like(a, c), self.like(b, c)

@@ -14,7 +14,7 @@ from striate.kernels.memory_ops import fill
 from striate.kernels.pool_forward import cells_counted
 from striate.kernels.sweeps import band, over_channels, windows_over
 from striate.kernels.values import Operand, Pointer, Value
-from striate.layers.window import Pair, Sides
+from striate.layers.options import Pair, Sides
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,11 @@ class PoolBackward(NativeKernel):
         return any(reach > stride or dilation > 1 for reach, stride, dilation in pairs)
 
     def emit(self, e: Emitter) -> None:
-        dy, dx, saved, x = (*map(e.pointer, (0, 1)), e.pointer(2, self.saved or "f32"), e.pointer(3))
+        dy, dx, saved, x = (
+            *map(e.pointer, (0, 1)),
+            e.pointer(2, self.saved or "f32"),
+            e.pointer(3),
+        )
         height, width, out_height, out_width, channels = (e.argument(i) for i in range(4, 9))
         first, last = band(e, e.argument(9), e.argument(10))
         shape, steps = (height, width), (out_height, out_width)
@@ -60,9 +64,7 @@ class PoolBackward(NativeKernel):
                 gather = _Gather(e, self, dy, saved, x + here, dx + here, channels, image_start)
                 gather.pixel((row, column), above, beside, shape, steps)
 
-    def _windows(
-        self, e: Emitter, position: Value, axis: int, steps: Value
-    ) -> tuple[Value, Value]:
+    def _windows(self, e: Emitter, position: Value, axis: int, steps: Value) -> tuple[Value, Value]:
         before, reach, stride = self.pad[2 * axis], self.reach[axis], self.stride[axis]
         return windows_over(e, position, before, reach, stride, steps)
 

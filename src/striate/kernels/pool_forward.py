@@ -12,7 +12,7 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.sweeps import band, cells_inside, over_channels
 from striate.kernels.values import Operand, Pointer, Value
-from striate.layers.window import Pair, Sides
+from striate.layers.options import Pair, Sides
 
 UNROLLED_CELLS = 16
 """Windows of at most so many cells are written out; larger ones are loops."""
@@ -31,9 +31,9 @@ class PoolForward(NativeKernel):
         dilation: distance between its cells.
         pad: top, bottom, left and right.
         count_padding: whether a mean counts the padding.
-        overhangs: whether some windows reach beyond the input.
         tail: channels modulo the lanes of a vector.
         saved: element type of what is saved for backward; empty if nothing is.
+        overhangs: whether some windows reach beyond the input.
     """
 
     kind: str
@@ -42,9 +42,9 @@ class PoolForward(NativeKernel):
     dilation: Pair
     pad: Sides
     count_padding: bool
-    overhangs: bool
     tail: int
     saved: str
+    overhangs: bool
 
     def emit(self, e: Emitter) -> None:
         x, y, saved = e.pointer(0), e.pointer(1), e.pointer(2, self.saved or "f32")

@@ -96,7 +96,8 @@ def check_order(layers: list[Written], start: Place) -> None:
 def _given_twice(name: str, first: Place, second: Place) -> str:
     if first == second:
         return f"the name '{name}' stands in a repetition, so that several layers would have it"
-    return f"the name '{name}' is given to the layer at line {first.line}, column {first.column}"
+    where = f"line {first.line}, column {first.column}"
+    return f"the name '{name}' belongs to another layer already, at {where}"
 
 
 def _elements(parts: tuple[Part, ...], defaults: Defaults) -> tuple[Element, ...]:

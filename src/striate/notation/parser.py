@@ -179,8 +179,9 @@ class Parser:
         if token.text not in self._variables and re.fullmatch(r"[A-Za-z_]\w*", token.text):
             raise error_at(
                 token.place,
-                f"unknown variable {token.text}{did_you_mean(token.text, self._variables)}; "
-                f"give it a value, e.g. {token.text}=2, or write the number",
+                f"unknown variable {token.text}"
+                f"{did_you_mean(token.text, self._variables) or '.'} "
+                f"Give it a value, e.g. {token.text}=2, or write the number",
             )
         try:
             times: int = Whole(0).read(self._variables.get(token.text, token.text))

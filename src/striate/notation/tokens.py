@@ -43,7 +43,7 @@ def cut(text: str, source: str) -> list[Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         place = Place(source, line, position - line_start + 1, 1, lines[line - 1])
-        if match is None:
+        if match is None or set(match[0]) == {"-"}:
             raise error_at(place, _stray(text[position]))
         if match.lastgroup == "newline":
             line, line_start = line + 1, match.end()
@@ -79,7 +79,7 @@ def _end_place(tokens: list[Token], lines: list[str], source: str) -> Place:
 
 def _stray(character: str) -> str:
     shown = f"'{character}'" if character.isprintable() else f"U+{ord(character):04X}"
-    if character in "→⟶➔>":
+    if character in "→⟶➔>-":
         return f"{shown} has no meaning here; layers are joined by ->"
     if character in "()":
         return f"{shown} has no meaning here; groups are written in [ ]"

@@ -92,7 +92,7 @@ def _read_compact(
     if not keys:
         raise error_at(place, f"{keyword} takes no number right behind its keyword, got '{rest}'")
     if len(parts) > len(keys) or "" in parts:
-        form = "-".join(keys)
+        form = "-".join(f"<{key}>" for key in keys)
         raise error_at(
             place, f"expected {keyword}{form} such as {example_of(keyword)}, got '{head.text}'"
         )
@@ -135,7 +135,7 @@ def _unknown_layer(word: str) -> str:
         return f"SKIP stands alone in a branch of {joined}"
     if keyword_of(word.upper()):
         return f"layers are written in upper case; did you mean {word.upper()}?"
-    if not head:
+    if not head or "=" in word:
         return f"expected a layer such as CONV3-64, got '{word}'"
     hint = did_you_mean(head, LAYERS) or f"; the layers are {', '.join(sorted(LAYERS))}"
     return f"unknown layer {head}{hint}"

@@ -29,7 +29,7 @@ from striate.train.history import EpochRecord, History, StopReason, best_of, epo
 from striate.train.interrupt import Interrupt, interruptible
 from striate.train.metrics import Evaluation, Tally
 from striate.train.program import InferenceProgram, TrainingProgram
-from striate.train.schedules import Position as SchedulePosition
+from striate.train.schedules import Progress
 from striate.train.settings import Settings
 
 LAST = "last.safetensors"
@@ -88,7 +88,7 @@ class Trainer:
         self._at = Position(0, 0, settings.seed, program.batch, len(data) // program.batch)
         program.seed = settings.seed
         self._steps = settings.total(self._at.epoch_steps)
-        self._saved: int | None = None
+        self._saved: CheckpointSaved | None = None
         self._interrupt = Interrupt()
         self._began = self._seconds_before = 0.0
 
@@ -122,7 +122,7 @@ class Trainer:
                 f"would have {now.epoch_steps} of {now.batch}; go on with the same data and batch"
             )
         restore(path, checkpoint, self.program)
-        self._at, self._saved = was, was.step
+        self._at, self._saved = was, CheckpointSaved(path, was.step)
 
     def fit(self) -> History:
         """Train until the epochs are done, or the run ends for another `StopReason`.
@@ -144,8 +144,7 @@ class Trainer:
             if reason in (StopReason.FINISHED, StopReason.TIME) and at.in_epoch:
                 self._close_epoch()
             self._save_once()
-        saved = None if self._folder is None else self._folder / LAST
-        self._emit(Stopped(reason, at.step, saved))
+        self._emit(Stopped(reason, at.step, self._saved.path if self._saved else None))
         return History(at.records, reason)
 
     def _run(self) -> StopReason:
@@ -180,13 +179,14 @@ class Trainer:
             return StopReason.FINISHED
         if settings.max_time is not None and self._clock() - self._began >= settings.max_time:
             return StopReason.TIME
-        if settings.patience is not None and epochs_since_best(at.records) >= settings.patience:
+        patience = settings.patience
+        if patience and at.in_epoch == 0 and epochs_since_best(at.records) >= patience:
             return StopReason.PATIENCE
         return None
 
     def _step(self, images: Array, labels: Array) -> None:
         at, settings = self._at, self.settings
-        factor = settings.schedule.factor(SchedulePosition(at.step, self._steps, at.epoch_steps))
+        factor = settings.schedule.factor(Progress(at.step, self._steps, at.epoch_steps))
         at.rate = settings.rate * factor
         loss = self.program.step(images, labels, at.rate)
         at.step += 1
@@ -220,9 +220,9 @@ class Trainer:
             at.loss_sum, at.right = 0.0, 0
         at.records += (record,)
         is_best = best_of(at.records) is record
-        self._save(LAST)
         if is_best:
             self._save(BEST)
+        self._save(LAST)
         self._emit(EpochDone(record, evaluation, is_best))
 
     def _validate(self) -> Evaluation | None:
@@ -243,7 +243,7 @@ class Trainer:
         return evaluation
 
     def _save_once(self) -> None:
-        if self._saved != self._at.step:
+        if self._saved is None or self._saved.step != self._at.step:
             self._save(LAST)
 
     def _save(self, name: str) -> None:
@@ -254,20 +254,19 @@ class Trainer:
             save_checkpoint(path, self._network, self.program, self._at)
         except TrainingError as error:
             raise self._diverged(str(error)) from None
-        self._saved = self._at.step
-        self._emit(CheckpointSaved(path, self._at.step))
+        self._saved = CheckpointSaved(path, self._at.step)
+        self._emit(self._saved)
 
     def _diverged(self, what: str) -> TrainingError:
         at = self._at
-        text = (
-            f"{what} at step {at.step} (epoch {math.ceil(at.step / at.epoch_steps)}, batch "
-            f"{at.in_epoch} of {at.epoch_steps}): the training has diverged; try a rate below "
-            f"{at.rate:g}, a warm-up or gradient clipping"
-        )
-        if self._folder is None or self._saved is None:
-            return TrainingError(f"{text}; no checkpoint had been saved")
+        epoch, number = divmod(at.step - 1, at.epoch_steps)
+        good = "no checkpoint had been saved"
+        if self._saved is not None:
+            good = f"the last good checkpoint is {self._saved.path}, of step {self._saved.step}"
         return TrainingError(
-            f"{text}; the last good checkpoint is {self._folder / LAST} of step {self._saved}"
+            f"{what} at step {at.step} (epoch {epoch + 1}, batch {number + 1} of "
+            f"{at.epoch_steps}): the training has diverged; try a rate below {at.rate:g}, a "
+            f"warm-up or gradient clipping; {good}"
         )
 
     def _emit(self, event: Event) -> None:

@@ -16,8 +16,8 @@ from striate.errors import InputError
 
 
 @dataclass(frozen=True)
-class Position:
-    """Where a run is.
+class Progress:
+    """How far a run is.
 
     Attributes:
         step: updates done so far.
@@ -51,7 +51,7 @@ class Schedule:
     name: ClassVar[str] = ""
     words: ClassVar[str] = ""
 
-    def factor(self, at: Position) -> float:
+    def factor(self, at: Progress) -> float:
         """What the optimizer's rate is multiplied by for the next step."""
         raise NotImplementedError
 
@@ -79,8 +79,11 @@ def _register(name: str, words: str) -> Callable[[ScheduleClass], ScheduleClass]
 class Constant(Schedule):
     """The same rate throughout."""
 
-    def factor(self, at: Position) -> float:  # noqa: ARG002
+    def factor(self, at: Progress) -> float:  # noqa: ARG002
         return 1.0
+
+
+CONSTANT = Constant()
 
 
 @_register("step", "step:EPOCH,EPOCH,... or step:EPOCH,EPOCH,...:FACTOR")
@@ -96,7 +99,7 @@ class Step(Schedule):
         _require(bool(self.epochs) and ordered, "epochs", "rising numbers above 0", self.epochs)
         _require(0 < self.drop < math.inf, "factor", "a number above 0", self.drop)
 
-    def factor(self, at: Position) -> float:
+    def factor(self, at: Progress) -> float:
         return self.drop ** sum(at.epochs >= epoch for epoch in self.epochs)
 
 
@@ -110,7 +113,7 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         _require(0 <= self.end <= 1, "end", "a number from 0 to 1", self.end)
 
-    def factor(self, at: Position) -> float:
+    def factor(self, at: Progress) -> float:
         return _cosine(1.0, self.end, at.done)
 
 
@@ -131,7 +134,7 @@ class OneCycle(Schedule):
         _require(0 <= self.start <= 1, "start", "a number from 0 to 1", self.start)
         _require(0 <= self.end <= 1, "end", "a number from 0 to 1", self.end)
 
-    def factor(self, at: Position) -> float:
+    def factor(self, at: Progress) -> float:
         if at.done < self.rise:
             return _cosine(self.start, 1.0, at.done / self.rise)
         return _cosine(1.0, self.end, (at.done - self.rise) / (1 - self.rise))
@@ -147,12 +150,12 @@ class WarmUp(Schedule):
     """
 
     epochs: float
-    then: Schedule = Constant()
+    then: Schedule = CONSTANT
 
     def __post_init__(self) -> None:
         _require(0 < self.epochs < math.inf, "epochs", "a number above 0", self.epochs)
 
-    def factor(self, at: Position) -> float:
+    def factor(self, at: Progress) -> float:
         warm_steps = max(round(self.epochs * at.epoch_steps), 1)
         return min((at.step + 1) / warm_steps, 1.0) * self.then.factor(at)
 
@@ -178,7 +181,7 @@ def schedule(text: str) -> Schedule:
         if cls is Step and values and not isinstance(values[0], tuple):
             values[0] = (values[0],)
         if cls is WarmUp and len(values) == 1:
-            return WarmUp(values[0], schedule(rest) if plus else Constant())
+            return WarmUp(values[0], schedule(rest) if plus else CONSTANT)
         if cls is WarmUp or plus:
             raise ValueError
         return cls(*values)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from striate.errors import InputError
-from striate.train.schedules import Constant, Schedule
+from striate.train.schedules import CONSTANT, Schedule
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Settings:
     epochs: int = 10
     steps: int | None = None
     rate: float = 0.01
-    schedule: Schedule = Constant()
+    schedule: Schedule = CONSTANT
     patience: int | None = None
     max_time: float | None = None
     overfit: int | None = None
@@ -44,7 +44,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("epochs", "steps", "patience", "overfit", "save_every", "readers"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if value is not None and not (isinstance(value, int) and value >= 1):
                 raise InputError(f"{name}: expected a whole number of at least 1, got {value}")
         for name in ("rate", "max_time"):
             value = getattr(self, name)

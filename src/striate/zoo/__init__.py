@@ -1,9 +1,4 @@
-"""Zoo: well-known nets as notation text.
-
->>> from striate import zoo
->>> zoo.names()
->>> zoo.text("vgg16")
-"""
+"""Zoo: well-known nets as notation text."""
 
 from striate.zoo.catalogue import names, summary, text
 from striate.zoo.resnet import resnet

@@ -53,9 +53,9 @@ def names() -> tuple[str, ...]:
 def text(name: str) -> str:
     """The notation of a net.
 
-    INPUT and the last layer are of the size that the net was published for; where the text leaves
-    them bare (``tinyvgg``), the variables ``input`` and ``classes`` of `striate.notation.parse`
-    decide.
+    The nets for ImageNet take the images and give the 1000 classes that they were published for.
+    Those for small images leave both open: the variables ``input`` and ``classes`` of
+    `striate.notation.parse` decide, by default 32x32x3 and 10.
 
     Raises:
         InputError: there is no such net.

@@ -1,7 +1,8 @@
 """Nets that are short enough to be written down.
 
 Where the published strides do not fit, ``fit=floor`` or ``fit=ceil`` says what the authors'
-programs did. A bare INPUT and last FC, and ``classes``, stand where the data set may decide.
+programs did. The nets for small images leave INPUT and the last layer to the data set: bare, or
+``K=classes``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ INPUT -> FC
 """
 
 LENET = """
-INPUT 32x32x1
+INPUT
 -> CONV5-6 P=0 -> RELU -> POOL2
 -> CONV5-16 P=0 -> RELU -> POOL2
 -> FC 120 -> RELU -> FC 84 -> RELU -> FC
@@ -26,11 +27,10 @@ INPUT
 -> FC 256 -> RELU -> FC
 """
 
-# The demo draws 32x32 crops; its pads are 2, as P=(F-1)/2 gives.
 CONVNETJS = """
-INPUT 32x32x3
--> CONV5-16 -> RELU -> POOL2
--> [CONV5-20 -> RELU -> POOL2]*2
+INPUT
+-> CONV5-16 -> RELU -> POOL2 fit=floor
+-> [CONV5-20 -> RELU -> POOL2 fit=floor]*2
 -> FC
 """
 
@@ -45,7 +45,7 @@ INPUT 224x224x3
 """
 
 NIN = """
-INPUT 32x32x3
+INPUT
 -> CONV5-192 -> RELU -> CONV1-160 -> RELU -> CONV1-96 -> RELU
 -> POOL3 S=2 fit=ceil -> DROPOUT
 -> CONV5-192 -> RELU -> [CONV1-192 -> RELU]*2
@@ -55,7 +55,7 @@ INPUT 32x32x3
 """
 
 ALLCONV = """
-INPUT 32x32x3
+INPUT
 -> DROPOUT 0.2
 -> [CONV3-96 -> RELU]*2 -> CONV3-96 S=2 fit=floor -> RELU -> DROPOUT
 -> [CONV3-192 -> RELU]*2 -> CONV3-192 S=2 fit=floor -> RELU -> DROPOUT

@@ -1,0 +1,319 @@
+"""The public face: a net, and short methods that call the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.check import Checked, Table, check, estimate, tabulate
+from striate.check.weights import require_weights
+from striate.errors import InputError
+from striate.graph import Graph, Network, NetWeights, describe
+from striate.layers import Mode
+from striate.layers.shape import Array
+from striate.notation import Variable, write
+from striate.source import find_graph
+from striate.train.recipe import make_recipe
+
+# compile_net brings LLVM along, the data sets threads and Pillow: `import striate.api` and a table
+# must not wait for them. What needs them is imported in the methods that use it.
+if TYPE_CHECKING:
+    from striate.run import Program
+    from striate.train.data import DataSet
+    from striate.train.events import Subscriber
+    from striate.train.history import History
+    from striate.train.metrics import Evaluation
+
+MOST_IMAGES = 64
+ROOM = 1 << 28
+"""Images in one call of `predict`: at most so many, and so few that volumes need no more bytes."""
+
+
+class Net:
+    """A net with its weights.
+
+    ``str()`` is its notation.
+
+    Attributes:
+        network: the graph, the weights and what goes along with them.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._programs: dict[tuple[int, int | None], Program] = {}
+
+    @property
+    def graph(self) -> Graph:
+        """The layers."""
+        return self.network.graph
+
+    @property
+    def weights(self) -> NetWeights:
+        """float32 arrays by layer and parameter: ``net.weights["conv1"]["w"]``."""
+        return self.network.weights
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes in the order of the scores; empty if nobody gave any."""
+        return self.network.meta.classes
+
+    @cached_property
+    def checked(self) -> Checked:
+        """The net with the size of every volume and parameter.
+
+        Raises:
+            NetError: its layers do not fit together; the text has all problems.
+        """
+        return check(self.graph)
+
+    def __str__(self) -> str:
+        return write(describe(self.graph)).strip()
+
+    def __repr__(self) -> str:
+        return f"striate.net({' '.join(str(self).split())!r})"
+
+    def table(self, batch: int = 1, training: bool = False, optimizer: str = "sgd") -> Table:
+        """Sizes and costs of every layer, and the memory for a batch.
+
+        Args:
+            batch: number of images.
+            training: whether gradients and the optimizer's state are counted.
+            optimizer: whose state is counted.
+
+        Raises:
+            InputError: there is no such optimizer.
+            NetError: the layers do not fit together; the text has all problems.
+        """
+        states = len(make_recipe({"optimizer": optimizer}).make_optimizer().state())
+        return tabulate(self.checked, batch, training, states if training else 0)
+
+    def init(self, seed: int = 0, method: str = "he") -> Net:
+        """Give the net random weights; ``method`` is ``he`` or ``xavier``. Returns the net."""
+        from striate.train.initialise import initialise
+
+        self.network.weights = initialise(self.checked.parameters, seed, method)
+        return self
+
+    def predict(self, images: Array, threads: int | None = None) -> Array:
+        """The scores [N, classes] of images [N, H, W, C], uint8 or float32, any N.
+
+        The compiled program is kept for the next call; the weights are read at every call.
+
+        Raises:
+            InputError: the images are of another shape or kind, or the net has no weights.
+        """
+        images = self._images(images)
+        self._require_weights()
+        shape = self.checked.shapes[self.graph.output]
+        program = self._program(len(images), threads)
+        parts = [
+            program(images[start : start + program.batch])
+            for start in range(0, len(images), program.batch)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, shape.channels), np.float32)
+
+    def reference(self, images: Array) -> Array:
+        """The scores as the layers' definitions give them, in float64 NumPy: what is meant.
+
+        Raises:
+            InputError: the images are of another shape or kind, or the net has no weights.
+        """
+        self._require_weights()
+        volumes: dict[str, Array] = {}
+        for node in self.graph.nodes:
+            own = {n: w.astype(np.float64) for n, w in self.weights.get(node.name, {}).items()}
+            given = tuple(volumes[name] for name in node.inputs)
+            given = given or (self._images(images).astype(np.float64),)
+            volumes[node.name] = node.layer.forward(given, own, Mode())
+        scores = volumes[self.graph.output]
+        return scores.reshape(len(scores), -1) if scores.shape[1:3] == (1, 1) else scores
+
+    def fit(
+        self,
+        images: Array | DataSet,
+        labels: Array | None = None,
+        validation: tuple[Array, Array] | DataSet | None = None,
+        threads: int | None = None,
+        folder: str | Path | None = None,
+        listen: Iterable[Subscriber] = (),
+        **recipe: Any,
+    ) -> History:
+        """Train the net.
+
+        A net without weights starts from He's of ``seed``; an INPUT whose mean and standard
+        deviation are still 0 and 1 takes those of the images.
+
+        Args:
+            images: [N, H, W, C] uint8 or float32 with ``labels``, or a data set.
+            labels: [N] whole numbers from 0.
+            validation: images and labels, or a data set, that each epoch is judged by.
+            threads: of the program; all processors by default.
+            folder: for checkpoints, ``last.safetensors`` and ``best.safetensors``.
+            listen: called with every event of `striate.train.events`.
+            recipe: the fields of `striate.train.recipe.Recipe`, such as ``epochs=5, batch=64,
+                loss="softmax", optimizer="sgd", rate=0.01, schedule="cosine", augment="flip"``.
+
+        Returns:
+            One record for each epoch, and why the run ended.
+
+        Raises:
+            InputError: an argument or a setting cannot be used.
+            DataError: the images do not fill a batch or are all of one class.
+            TrainingError: the loss is no longer a number.
+        """
+        from striate.fit import Output, fit_network
+
+        made = make_recipe(recipe)
+        data = self._data(images, labels, "images")
+        pair = validation if isinstance(validation, tuple) else (validation, None)
+        judge = None if pair[0] is None else self._data(*pair, "validation")
+        output = Output(None if folder is None else Path(folder))
+        return fit_network(self.network, data, made, judge, output, None, threads, listen)
+
+    def evaluate(
+        self, images: Array | DataSet, labels: Array | None = None, threads: int | None = None
+    ) -> Evaluation:
+        """Accuracy, top-5 accuracy, softmax loss and confusion matrix on images with labels.
+
+        Raises:
+            InputError: the images or labels cannot be used, or the net has no weights.
+        """
+        from striate.layers import SoftmaxLoss
+        from striate.train.evaluate import evaluate
+
+        self._require_weights()
+        data = self._data(images, labels, "images")
+        return evaluate(self._program(len(data), threads), data, SoftmaxLoss())
+
+    def compile(
+        self,
+        batch: int = 1,
+        training: bool = False,
+        threads: int | None = None,
+        seed: int = 0,
+        **recipe: Any,
+    ) -> Program:
+        """A native program: ``program(images)`` gives scores, ``program.step(images, labels)``
+        trains and gives the loss.
+
+        The program has a copy of the weights; `take` brings a trained program's back.
+
+        Args:
+            batch: images in one call.
+            training: whether it is a training step.
+            threads: that work on a call; all processors by default.
+            seed: of dropout's random numbers.
+            recipe: of a training step: ``loss=, optimizer=, rate=, clip= …`` as in `fit`.
+
+        Raises:
+            InputError: the net has no weights, or a setting cannot be used.
+            BudgetError: there is not enough memory for the batch.
+        """
+        from striate.fit import training_of
+        from striate.pipeline import compile_net
+
+        self._require_weights()
+        made = training_of(make_recipe(recipe)) if training else None
+        return compile_net(self.network, batch, made, threads, seed)
+
+    def take(self, program: Program) -> Net:
+        """Copy the weights of a program of this net. Returns the net."""
+        from striate.fit import copied
+
+        require_weights("program", self.checked.parameters, program.weights)
+        self.network.weights = copied(program.weights)
+        return self
+
+    def plan(self, batch: int = 1, training: bool = False, **recipe: Any) -> str:
+        """What a program would do, by which kernel and why, and its memory, as text to print."""
+        from striate.fit import training_of
+        from striate.kernels import host
+        from striate.pipeline import plan_net
+        from striate.plan import show_plan
+
+        made = training_of(make_recipe(recipe)) if training else None
+        return show_plan(plan_net(self.checked, batch, made, host()))
+
+    def save(self, path: str | Path) -> None:
+        """Write the net, its weights and its classes to a .safetensors file.
+
+        Raises:
+            FileError: it cannot be written; a file that was there is intact.
+        """
+        from striate.graph.weights_file import save_network
+
+        save_network(self.network, path)
+
+    def _program(self, images: int, threads: int | None) -> Program:
+        """An inference program for so many images or fewer, with the weights of now."""
+        from striate.pipeline import compile_net
+
+        each = max(1, estimate(self.checked, 1).activations)
+        batch = max(1, min(MOST_IMAGES, images, ROOM // each))
+        key = (1 << (batch.bit_length() - 1), threads)
+        if key not in self._programs:
+            self._programs[key] = compile_net(self.network, key[0], None, threads)
+        else:
+            self._programs[key].load(self.weights)
+        return self._programs[key]
+
+    def _images(self, images: Array) -> Array:
+        images = np.asarray(images)
+        expected = self.checked.shapes[self.graph.nodes[0].name].array(0)[1:]
+        if images.ndim != 4 or images.shape[1:] != expected or images.dtype.kind not in "uf":
+            raise InputError(
+                f"images: expected [N, {', '.join(map(str, expected))}] of uint8 or float32, "
+                f"got {list(images.shape)} of {images.dtype}"
+            )
+        return images
+
+    def _data(self, images: Array | DataSet, labels: Array | None, what: str) -> DataSet:
+        from striate.train.data import ArrayData
+
+        if not isinstance(images, np.ndarray):
+            return images
+        if labels is None:
+            raise InputError(f"{what}: an array of images needs labels, [N] whole numbers")
+        names = self.classes or range(self.checked.shapes[self.graph.output].channels)
+        return ArrayData(images, labels, tuple(map(str, names)), what)
+
+    def _require_weights(self) -> None:
+        if not self.weights:
+            raise InputError(
+                "the net has no weights yet: call net.init(), train it with net.fit(), or load "
+                "one with striate.load()"
+            )
+
+
+def net(source: str | Path, /, **variables: Variable) -> Net:
+    """A net from its notation, from a file, or from the zoo, without weights.
+
+    Args:
+        source: the notation, ``INPUT 32x32x3 -> CONV3-16 -> RELU -> FC 10``; the path of a file
+            with it; or a name of the zoo, ``vgg16``.
+        variables: for the pattern form: ``N=2, M=3, K=1``, ``pool=False``, and ``input="28x28x1"``
+            and ``classes=10`` for a bare INPUT and a bare last FC.
+
+    Raises:
+        NotationError: the text is not a net.
+        FileError: the file cannot be read.
+        InputError: there is no such file or net.
+    """
+    return Net(Network(find_graph(source, **variables)))
+
+
+def load(path: str | Path) -> Net:
+    """The net with its weights and classes from a file that `Net.save` or a training run wrote.
+
+    Raises:
+        FileError: the file cannot be read, is damaged, or its weights are not those of its net.
+    """
+    from striate.graph.weights_file import load_network
+
+    found = Net(load_network(path))
+    require_weights(str(path), found.checked.parameters, found.weights)
+    return found

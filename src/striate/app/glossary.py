@@ -1,0 +1,100 @@
+"""The words that ``striate explain`` knows, told from docstrings and fields."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from striate.errors import InputError
+from striate.layers import LAYERS, LOSSES
+from striate.layers.options import REQUIRED, options_of
+from striate.notation import explain
+from striate.optimizers import OPTIMIZERS
+from striate.train.schedules import SCHEDULES
+
+LETTERS = {
+    "F": "the size of a filter: CONV3-64 has F=3; F=5x3 is 5 wide and 3 high",
+    "S": "the stride: by how many pixels the filter moves",
+    "P": "zero-padding: rows and columns of zeros around the volume. P=(F-1)/2 keeps the size at "
+    "S=1, and is what CONV takes if nothing is said",
+    "K": "the number of filters, the depth of the output; in a pattern, how many times FC -> RELU",
+    "W": "the width (or height) of the volume. An output has (W - F + 2P)/S + 1 pixels along each "
+    "axis, and this must be whole",
+    "N": "in a pattern, how many times CONV -> RELU before a POOL: [[CONV -> RELU]*N -> POOL?]*M",
+    "M": "in a pattern, how many times [CONV -> RELU]*N -> POOL?",
+    "MAC": "one multiply-add; one MAC is 2 FLOP",
+}
+GROUPS: tuple[tuple[str, Mapping[str, type]], ...] = (
+    ("Layers", LAYERS),
+    ("Losses", LOSSES),
+    ("Optimizers", OPTIMIZERS),
+    ("Schedules", SCHEDULES),
+)
+"""Headings and the classes below them; layers are looked for first."""
+
+
+def overview() -> str:
+    """All words with a line on each."""
+    sections = []
+    for heading, classes in GROUPS:
+        lines = [f"  {name:<12} {_first_line(cls)}" for name, cls in classes.items()]
+        sections.append("\n".join([heading, *lines]))
+    letters = [f"  {name:<12} {_shortened(text)}" for name, text in LETTERS.items()]
+    return "\n\n".join([*sections, "\n".join(["Letters", *letters])])
+
+
+def explanation(word: str) -> str:
+    """The explanation of a word, in any case.
+
+    Raises:
+        InputError: it is not known; the text suggests one that is.
+    """
+    if word.upper() in LETTERS:
+        return f"{word.upper()}: {LETTERS[word.upper()]}"
+    if word.upper() in LAYERS:
+        return explain(word)
+    for _, classes in GROUPS[1:]:
+        if word.lower() in classes:
+            return _explained(classes[word.lower()])
+    known = {name.lower(): name for _, classes in GROUPS for name in classes}
+    near = get_close_matches(word.lower(), known, n=1)
+    hint = f"did you mean {known[near[0]]}?" if near else "striate explain lists all words"
+    raise InputError(f"there is nothing called '{word}'; {hint}")
+
+
+def _explained(cls: type) -> str:
+    """The docstrings of a class and its module, and its settings."""
+    doc = inspect.getdoc(cls) or ""
+    module = inspect.getdoc(inspect.getmodule(cls)) or ""
+    sections = [module, doc] if getattr(cls, "name", "") == module.partition(":")[0] else [doc]
+    words = getattr(cls, "words", "")
+    if words:
+        sections.append(f"Written {words}")
+    settings = [
+        f"  {option.key:<16} {option.help}; {option.kind.words}{_default(option.default)}"
+        for option in options_of(cls).values()
+    ]
+    if settings:
+        sections.append("\n".join(["Settings", *settings]))
+    return "\n\n".join(sections)
+
+
+def _default(value: Any) -> str:
+    return "" if value is REQUIRED else f", default {value}"
+
+
+def _first_line(cls: type) -> str:
+    """The first sentence of the module where it is about this class, else of the class."""
+    module = (inspect.getdoc(inspect.getmodule(cls)) or "").splitlines()[0]
+    name, colon, rest = module.partition(": ")
+    own = getattr(cls, "keyword", "") or getattr(cls, "name", "")
+    if colon and own in name.split():
+        return rest
+    return (inspect.getdoc(cls) or "").splitlines()[0]
+
+
+def _shortened(text: str) -> str:
+    first = text.split(". ")[0].split("; ")[0]
+    return first

@@ -1,0 +1,111 @@
+"""Writing to a terminal or to a pipe: colours where a person looks on, plain text elsewhere.
+
+Rich is imported when the first coloured line is written; a pipe never waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NARROWEST = 40
+
+
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Whether a person looks at the stream (standard output if none is given)."""
+    stream = sys.stdout if stream is None else stream
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def coloured(stream: TextIO | None = None) -> bool:
+    """Whether colours are wanted: a terminal, and no ``NO_COLOR`` in the environment."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def width() -> int:
+    """Columns of the terminal."""
+    return max(NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """A rich console on the stream that takes text as it is: no markup, no guessed colours."""
+    from rich.console import Console
+
+    return Console(
+        file=sys.stdout if stream is None else stream,
+        no_color=not coloured(stream),
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+
+
+def say(text: str = "", style: str = "", stream: TextIO | None = None) -> None:
+    """Write a line; the style is for terminals."""
+    stream = sys.stdout if stream is None else stream
+    if style and coloured(stream):
+        console(stream).print(text, style=style)
+    else:
+        print(text, file=stream)
+
+
+def say_parts(parts: Iterable[tuple[str, str]]) -> None:
+    """Write a line of (text, style) parts."""
+    pairs = list(parts)
+    if coloured():
+        from rich.text import Text
+
+        console().print(Text.assemble(*pairs))
+    else:
+        print("".join(text for text, _ in pairs))
+
+
+def complain(message: str) -> None:
+    """Write an error to standard error: the first line red, the rest as it is."""
+    first, _, rest = message.partition("\n")
+    stream = sys.stderr
+    if coloured(stream):
+        from rich.text import Text
+
+        out = console(stream)
+        out.print(Text.assemble(("error: ", "bold red"), (first, "red")))
+        if rest:
+            out.print(rest)
+    else:
+        print(f"error: {message}", file=stream)
+
+
+def say_table(text: str, totals: bool = False) -> None:
+    """Write aligned text whose first line is a header; dashes become rules in a terminal.
+
+    Args:
+        text: lines of one table.
+        totals: whether the line behind the second rule is one of totals.
+    """
+    if not coloured():
+        print(text)
+        return
+    from rich.text import Text
+
+    out, rules = console(), 0
+    for number, line in enumerate(text.splitlines()):
+        if line and set(line) == {"-"}:
+            rules += 1
+            out.print(Text("─" * len(line), "bright_black"))
+        elif number == 0 or (totals and rules == 2):
+            out.print(Text(line, "bold"))
+            rules += rules == 2
+        else:
+            out.print(_row(line, Text) if rules < 2 else Text(line, "bright_black"))
+
+
+def _row(line: str, text: type[Text]) -> Text:
+    name = len(line) - len(line.lstrip()) + len(line.split(maxsplit=1)[0]) if line.strip() else 0
+    return text.assemble((line[:name], "cyan"), line[name:])

@@ -1,0 +1,84 @@
+"""The frame of all verbs: the typer application, errors in words, and help with examples."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperGroup
+
+from striate.app.terminal import complain
+from striate.errors import StriateError
+
+INTERRUPTED = 130
+NETS, TRAINING, MACHINE = "Nets", "Training and using a net", "This machine"
+EXAMPLES: dict[str, tuple[str, ...]] = {}
+"""The examples in the help of each verb, so that tests can try them."""
+
+Verb = TypeVar("Verb", bound=Callable[..., None])
+
+
+class Verbs(TyperGroup):
+    """The verbs of the command line. ``--debug`` may stand anywhere."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take ``--debug`` out, wherever it stands."""
+        ctx.obj = "--debug" in args
+        return super().parse_args(ctx, [word for word in args if word != "--debug"])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; errors become words on standard error unless ``--debug`` is given."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            # Those with an exit code, and Abort, are typer's own ways to end.
+            if ctx.obj or hasattr(error, "exit_code") or isinstance(error, typer.Abort):
+                raise
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise
+            complain(_words(error))
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def verb(name: str, panel: str, examples: Sequence[str]) -> Callable[[Verb], Verb]:
+    """Add a function to the verbs; its docstring and the examples become the help."""
+    EXAMPLES[name] = tuple(examples)
+
+    def register(function: Verb) -> Verb:
+        lines = "\n".join(f"  {_escaped(example)}" for example in examples)
+        text = f"{_escaped(function.__doc__ or '')}\n\n\b\n[bold]Examples[/bold]\n{lines}"
+        app.command(name, help=text, rich_help_panel=panel)(function)
+        return function
+
+    return register
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, StriateError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; a smaller batch needs less"
+    return (
+        f"a defect of striate: {type(error).__name__}: {error}\n"
+        "  please report it with what --debug at the end of the line shows"
+    )
+
+
+def _escaped(text: str) -> str:
+    r"""Text in which rich finds no markup: ``\[[CONV -> RELU]*2``."""
+    return text.replace("[", r"\[")

@@ -1,0 +1,150 @@
+"""GROUPNORM and LAYERNORM: statistics of each image's groups of channels, and the gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
+from striate.kernels.norm_apply import (
+    GradientSums,
+    Standardise,
+    StandardiseGradient,
+    SumGradients,
+)
+from striate.kernels.norm_slices import Cut, SliceMoments, Slices
+from striate.kernels.values import Pointer, Value
+from striate.layers.group_norm import GroupNorm
+from striate.plan.records import Launch, Lowering, Task
+
+
+@dataclass(frozen=True)
+class GroupStatistics(NativeKernel):
+    """partial, mean, inverse, groups, `Cut`. One chunk is one image.
+
+    First each channel's mean and squares, in the rows of the results; then each group's.
+    """
+
+    epsilon: float
+
+    def emit(self, e: Emitter) -> None:
+        partial, mean, inverse, groups = (*(e.pointer(i) for i in range(3)), e.argument(3))
+        cut = Cut(e, 4)
+        own = partial + e.chunk * cut.slices * cut.row * 2
+        mean, inverse = mean + e.chunk * cut.row, inverse + e.chunk * cut.row
+        with e.loop(cut.row, step=e.lanes) as channel:
+            centre, squares = cut.merged(own, channel)
+            mean.store_vector(centre, channel)
+            inverse.store_vector(squares, channel)
+        depth = cut.channels // groups
+        with e.loop(groups) as group:
+            self._group(e, mean + group * depth, inverse + group * depth, depth, cut.pixels)
+
+    def _group(
+        self, e: Emitter, means: Pointer, squares: Pointer, depth: Value, pixels: Value
+    ) -> None:
+        """Replace the moments of a group's channels by the group's mean and 1/deviation."""
+        origin, length = means.load(), e.to_float(pixels)
+        shift, total = e.variable(0.0), e.variable(0.0)
+        with e.loop(depth) as channel:
+            shift.value = shift.value + (means.load(channel) - origin)
+        centre = origin + shift.value / e.to_float(depth)
+        with e.loop(depth) as channel:
+            distance = means.load(channel) - centre
+            total.value = total.value + (squares.load(channel) + distance * distance * length)
+        variance = total.value / e.to_float(pixels * depth)
+        inverse = 1.0 / e.call("llvm.sqrt", variance + self.epsilon)
+        with e.loop(depth) as channel:
+            means.store(centre, channel)
+            squares.store(inverse, channel)
+
+
+@dataclass(frozen=True)
+class GroupGradientMeans(NativeKernel):
+    """partial, scale, plain, along, groups, `Cut`. One chunk is one image.
+
+    The means of dy·scale and of dy·scale·standardised over each group, for every channel of it.
+    """
+
+    def emit(self, e: Emitter) -> None:
+        partial, scale, plain, along = (e.pointer(i) for i in range(4))
+        groups, cut = e.argument(4), Cut(e, 5)
+        own = partial + e.chunk * cut.slices * cut.row * 2
+        plain, along = plain + e.chunk * cut.row, along + e.chunk * cut.row
+        with e.loop(cut.row, step=e.lanes) as channel:
+            sums = cut.summed(own, channel, cut.slices)
+            for to, value in zip((plain, along), sums, strict=True):
+                to.store_vector(value * scale.vector(channel), channel)
+        depth = cut.channels // groups
+        with e.loop(groups) as group:
+            for row in (plain, along):
+                self._group(e, row + group * depth, depth, cut.pixels)
+
+    def _group(self, e: Emitter, row: Pointer, depth: Value, pixels: Value) -> None:
+        """Replace the sums of a group's channels by the mean over the group."""
+        total = e.variable(0.0)
+        with e.loop(depth) as channel:
+            total.value = total.value + row.load(channel)
+        mean = total.value / e.to_float(pixels * depth)
+        with e.loop(depth) as channel:
+            row.store(mean, channel)
+
+
+def lower_group_norm(isa: Isa, task: Task) -> Lowering:
+    """GROUPNORM and LAYERNORM forward. Training hands mean and 1/deviation to backward."""
+    cut = _slices(isa, task)
+    where = "saved" if task.training else "scratch"
+    rows = (f"{where}.mean", f"{where}.inverse")
+    moments = Launch(SliceMoments(), cut.count, ("x0", "scratch.partial", *cut.arguments))
+    merge = Launch(
+        GroupStatistics(task.what.epsilon),
+        cut.images,
+        ("scratch.partial", *rows, _groups(task), *cut.arguments),
+    )
+    main = Launch(
+        Standardise(cut.channels % isa.lanes),
+        cut.count,
+        ("x0", *rows, "w.scale", "w.shift", "y", *cut.arguments),
+    )
+    kept = {"mean": cut.row_bytes, "inverse": cut.row_bytes}
+    scratch = {"partial": cut.partial_bytes}
+    if task.training:
+        return Lowering((moments, merge, main), scratch=scratch, saved=kept)
+    return Lowering((moments, merge, main), scratch=scratch | kept)
+
+
+def lower_group_norm_backward(isa: Isa, task: Task) -> Lowering:
+    """Their backward from the mean and 1/deviation that forward has saved."""
+    cut = _slices(isa, task)
+    tail = cut.channels % isa.lanes
+    volumes = ("x0", "dy", "saved.mean", "saved.inverse")
+    sums = Launch(GradientSums(), cut.count, (*volumes, "scratch.partial", *cut.arguments))
+    roles = ("scratch.partial", "dw.scale", "dw.shift", "w.scale", 0, 0)
+    total = Launch(
+        SumGradients(tail, means=False), cut.vectors, (*roles, cut.count, *cut.arguments)
+    )
+    scratch = {"partial": cut.partial_bytes}
+    if "dx0" not in task.roles:
+        return Lowering((sums, total), scratch=scratch)
+    means = ("scratch.plain", "scratch.along")
+    arguments = ("scratch.partial", "w.scale", *means, _groups(task), *cut.arguments)
+    average = Launch(GroupGradientMeans(), cut.images, arguments)
+    main = Launch(
+        StandardiseGradient(tail),
+        cut.count,
+        (*volumes, "w.scale", *means, "dx0", *cut.arguments),
+    )
+    scratch |= {"plain": cut.row_bytes, "along": cut.row_bytes}
+    return Lowering((sums, total, average, main), scratch=scratch)
+
+
+def _slices(isa: Isa, task: Task) -> Slices:
+    """Every image has means of its own."""
+    (x,) = task.inputs
+    return Slices(task.batch, x.pixels, x.channels, isa.lanes)
+
+
+def _groups(task: Task) -> int:
+    """LAYERNORM is GROUPNORM with one group."""
+    return task.what.groups if isinstance(task.what, GroupNorm) else 1

@@ -1,0 +1,119 @@
+"""The passes of the norms over whole volumes: forward, the sums of backward, and its gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.emitter import Emitter
+from striate.kernels.memory_ops import fill
+from striate.kernels.norm_slices import Cut
+from striate.kernels.sweeps import over_channels
+from striate.kernels.values import Operand
+
+
+@dataclass(frozen=True)
+class Standardise(NativeKernel):
+    """x, mean, inverse, scale, shift, y, `Cut`. One chunk is one slice.
+
+    y = (x - mean)·inverse·scale + shift; mean and inverse have a row for each image.
+    """
+
+    tail: int
+
+    def emit(self, e: Emitter) -> None:
+        x, mean, inverse, scale, shift, y = (e.pointer(i) for i in range(6))
+        cut = Cut(e, 6)
+        image, first, count = cut.slice()
+        mean, inverse = mean + image * cut.row, inverse + image * cut.row
+        with e.loop(count) as pixel:
+            start = (first + pixel) * cut.channels
+            source, target = x + start, y + start
+
+            def body(c: Operand, lanes: int | None) -> None:
+                standard = (source.vector(c) - mean.vector(c)) * inverse.vector(c)
+                value = e.fma(standard, scale.vector(c), shift.vector(c))
+                target.store_vector(value, c, lanes)
+
+            over_channels(e, cut.channels, self.tail, body)
+
+
+@dataclass(frozen=True)
+class GradientSums(NativeKernel):
+    """x, dy, mean, inverse, partial, `Cut`. One chunk is one slice.
+
+    Every channel's sum of dy, and of dy times the standardised input.
+    """
+
+    def emit(self, e: Emitter) -> None:
+        x, dy, mean, inverse, partial = (e.pointer(i) for i in range(5))
+        cut = Cut(e, 5)
+        image, first, count = cut.slice()
+        mean, inverse = mean + image * cut.row, inverse + image * cut.row
+        plain = partial + e.chunk * cut.row * 2
+        along = plain + cut.row
+        fill(e, plain, cut.row * 2)
+        with e.loop(count) as pixel:
+            start = (first + pixel) * cut.channels
+            with e.loop(cut.channels, step=e.lanes) as c:
+                gradient = dy.vector(start + c)
+                standard = (x.vector(start + c) - mean.vector(c)) * inverse.vector(c)
+                plain.store_vector(plain.vector(c) + gradient, c)
+                along.store_vector(e.fma(gradient, standard, along.vector(c)), c)
+
+
+@dataclass(frozen=True)
+class StandardiseGradient(NativeKernel):
+    """x, dy, mean, inverse, scale, plain, along, dx, `Cut`. One chunk is one slice.
+
+    dx = inverse·(dy·scale - plain - standardised·along), where plain and along are the means of
+    dy·scale and of dy·scale·standardised, with a row for each image.
+    """
+
+    tail: int
+
+    def emit(self, e: Emitter) -> None:
+        x, dy, mean, inverse, scale, plain, along, dx = (e.pointer(i) for i in range(8))
+        cut = Cut(e, 8)
+        image, first, count = cut.slice()
+        mean, inverse = mean + image * cut.row, inverse + image * cut.row
+        plain, along = plain + image * cut.row, along + image * cut.row
+        with e.loop(count) as pixel:
+            start = (first + pixel) * cut.channels
+            source, gradient, target = x + start, dy + start, dx + start
+
+            def body(c: Operand, lanes: int | None) -> None:
+                factor = inverse.vector(c)
+                standard = (source.vector(c) - mean.vector(c)) * factor
+                own = e.fma(gradient.vector(c), scale.vector(c), -plain.vector(c))
+                value = factor * (own - standard * along.vector(c))
+                target.store_vector(value, c, lanes)
+
+            over_channels(e, cut.channels, self.tail, body)
+
+
+@dataclass(frozen=True)
+class SumGradients(NativeKernel):
+    """partial, dscale, dshift, scale, plain, along, number of slices, `Cut`.
+
+    One chunk is one vector of channels, over all slices.
+
+    Attributes:
+        tail: channels modulo the lanes of a vector.
+        means: whether ``plain`` and ``along`` of `StandardiseGradient` are wanted, over all pixels.
+    """
+
+    tail: int
+    means: bool
+
+    def emit(self, e: Emitter) -> None:
+        partial, dscale, dshift, scale, plain, along = (e.pointer(i) for i in range(6))
+        cut = Cut(e, 7)
+        channel = e.chunk * e.lanes
+        shift_sum, scale_sum = cut.summed(partial, channel, e.argument(6))
+        cut.store(dshift, shift_sum, channel, self.tail)
+        cut.store(dscale, scale_sum, channel, self.tail)
+        if self.means:
+            factor = scale.vector(channel) * (1.0 / e.to_float(cut.pixels))
+            plain.store_vector(shift_sum * factor, channel)
+            along.store_vector(scale_sum * factor, channel)

@@ -1,0 +1,180 @@
+"""Winograd convolution F(4x4, 3x3): a quarter of the multiplications of a 3x3 CONV at stride 1.
+
+Three stages on a block of tiles that stays in the cache: every 6x6 patch of input is transformed;
+36 small matrix products, one for each position, multiply it with the transformed filters; every 4x4
+tile of output is transformed back. Backward-data is the same over the flipped filters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.emitter import Emitter
+from striate.kernels.memory_ops import copy
+from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.winograd_transform import transform
+
+TILE = 6
+OUT = 4
+POSITIONS = TILE * TILE
+SKEW = 16
+"""Floats between positions, so that 36 of them do not fall on the same cache sets."""
+
+
+@dataclass(frozen=True)
+class WinogradConvolution(NativeKernel):
+    """x, transformed filters, bias (if any), y, number of tiles. One chunk is one block of tiles.
+
+    Attributes:
+        tiling: of the input into 6x6 patches.
+        output: rows and columns of the output.
+        filters: the depth of the output.
+        tiles: in a block; a multiple of the micro-tile's rows.
+        columns: filters in a block.
+        lanes: of a vector.
+        bias: whether the sums get a bias.
+        relu: whether max(0, .) follows.
+    """
+
+    tiling: Tiling
+    output: tuple[int, int]
+    filters: int
+    tiles: int
+    columns: int
+    lanes: int
+    bias: bool
+    relu: bool = False
+
+    @property
+    def _data_stride(self) -> int:
+        return self.tiles * self.tiling.channels + SKEW
+
+    @property
+    def _product_stride(self) -> int:
+        return self.tiles * self.columns + SKEW
+
+    @property
+    def private(self) -> int:
+        values = POSITIONS * (self._data_stride + self._product_stride)
+        values += self.tiling.patch_values + POSITIONS * self.lanes + OUT * OUT * self.columns
+        return 4 * values
+
+    def emit(self, e: Emitter) -> None:
+        x, filters, bias, y = (e.pointer(i) for i in range(4))
+        first = e.chunk * self.tiles
+        count = e.integer_minimum(e.argument(4) - first, self.tiles)
+        data = e.scratch
+        products = data + POSITIONS * self._data_stride
+        patch = products + POSITIONS * self._product_stride
+        between = patch + self.tiling.patch_values
+        corner = between + POSITIONS * e.lanes
+        with e.loop(count) as t:
+            start, stride = self.tiling.patch(e, x, first + t, patch, self.tiling.channels)
+            to = data + t * self.tiling.channels
+            transform_data(e, self.tiling, start, stride, to, self._data_stride, between)
+        whole, left = divmod(self.filters, self.columns)
+        size = POSITIONS * self.tiling.channels * self.columns
+        with e.loop(whole + bool(left)) as block:
+            self._multiply(e, data, filters + block * size, products, count)
+            k = block * self.columns
+            wanted = e.integer_minimum(self.filters - k, self.columns)
+            with e.loop(count) as t:
+                tile = first + t
+                source = products + t * self.columns
+                self._transform_back(e, source, bias + k, y + k, tile, wanted, between, corner)
+
+    def _multiply(
+        self, e: Emitter, data: Pointer, filters: Pointer, products: Pointer, count: Value
+    ) -> None:
+        """For each position: tiles x channels times channels x one block of filters."""
+        depth, rows = self.tiling.channels, e.isa.tile_rows
+        vectors = range(self.columns // e.lanes)
+        with e.loop(POSITIONS) as p, e.loop(count, step=rows) as t:
+            source = data + p * self._data_stride + t * depth
+            weights = filters + p * (depth * self.columns)
+            sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(rows)]
+            with e.loop(depth) as c:
+                loaded = [weights.vector(c * self.columns + v * e.lanes) for v in vectors]
+                for r in range(rows):
+                    value = source.broadcast(c + r * depth)
+                    for total, w in zip(sums[r], loaded, strict=True):
+                        total.value = e.fma(value, w, total.value)
+            target = products + p * self._product_stride + t * self.columns
+            for r in range(rows):
+                for v, total in enumerate(sums[r]):
+                    target.store_vector(total.value, r * self.columns + v * e.lanes)
+
+    def _transform_back(
+        self,
+        e: Emitter,
+        source: Pointer,
+        bias: Pointer,
+        y: Pointer,
+        tile: Value,
+        wanted: Value,
+        between: Pointer,
+        corner: Pointer,
+    ) -> None:
+        """AT·m·A of one tile and block; what the output's edge cuts off goes through ``corner``."""
+        height, width = self.output
+        image, rest = tile // self.tiling.per_image, tile % self.tiling.per_image
+        row, column = rest // self.tiling.columns * OUT, rest % self.tiling.columns * OUT
+        start = y + ((image * height + row) * width + column) * self.filters
+        whole = (row <= height - OUT) & (column <= width - OUT) & wanted.equals(self.columns)
+        to = e.select_pointer(whole, start, corner)
+        pixel = e.select(whole, e.integer(self.filters), e.integer(self.columns))
+        line = e.select(whole, e.integer(width * self.filters), e.integer(OUT * self.columns))
+        with e.loop(self.columns, step=e.lanes) as v:
+            offset = bias.vector(v) if self.bias else None
+
+            def load(j: Value, i: int) -> Value:
+                return source.vector((j + i * TILE) * self._product_stride + v)
+
+            def store(i: Value, j: int, value: Value) -> None:
+                total = value + offset if offset is not None else value
+                total = e.maximum(total, 0.0) if self.relu else total
+                to.store_vector(total, i * line + pixel * j + v)
+
+            transform(e, minimal(4, 3).output, load, store, between)
+        with e.when(whole ^ True):
+            rows = e.integer_minimum(height - row, OUT)
+            columns = e.integer_minimum(width - column, OUT)
+            with e.loop(rows) as i, e.loop(columns) as j:
+                target = start + (i * width + j) * self.filters
+                copy(e, target, corner + (i * OUT + j) * self.columns, wanted)
+
+
+def transform_data(
+    e: Emitter,
+    tiling: Tiling,
+    source: Pointer,
+    stride: Value,
+    to: Pointer,
+    distance: int,
+    between: Pointer,
+) -> None:
+    """BT·d·B of one patch, for all channels.
+
+    Args:
+        e: the emitter.
+        tiling: of the input.
+        source: the patch's first value.
+        stride: distance of its rows.
+        to: where position 0 goes.
+        distance: from one position to the next.
+        between: room for 36 vectors.
+    """
+    depth = tiling.channels
+    with e.loop(depth, step=e.lanes) as c:
+        patch, target = source + c, to + c
+
+        def load(column: Value, i: int) -> Value:
+            return patch.vector(stride * i + column * depth)
+
+        def store(i: Value, j: int, value: Value) -> None:
+            target.store_vector(value, (i * TILE + j) * distance)
+
+        transform(e, minimal(4, 3).data, load, store, between)

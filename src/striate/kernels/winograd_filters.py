@@ -1,0 +1,83 @@
+"""Transformed filters G·w·Gᵀ, packed by position: [blocks][36][channels][columns]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.emitter import Emitter
+from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_transform import combine
+
+SIZE = 3
+TILE = 6
+
+
+def _transformed(e: Emitter, taps: list[list[Value]]) -> list[list[Value]]:
+    """G·w·Gᵀ of nine vectors: 6 x 6 vectors."""
+    matrix = minimal(4, 3).filter
+    half = [
+        [combine(e, row, [taps[i][j] for i in range(SIZE)]) for j in range(SIZE)] for row in matrix
+    ]
+    return [[combine(e, row, half_row) for row in matrix] for half_row in half]
+
+
+@dataclass(frozen=True)
+class TransformFilters(NativeKernel):
+    """w [K, 3, 3, C], packed, filters, channels. One chunk is one block of filters.
+
+    For the forward pass; the last block is filled up with zeros. C is whole vectors.
+    """
+
+    def emit(self, e: Emitter) -> None:
+        w, packed = e.pointer(0), e.pointer(1)
+        filters, channels = e.argument(2), e.argument(3)
+        columns = e.isa.tile_columns
+        position = channels * columns
+        to = packed + e.chunk * (TILE * TILE) * position
+        with e.loop(columns) as k:
+            number = e.chunk * columns + k
+            with e.when(number < filters), e.loop(channels, step=e.lanes) as c:
+                source = w + number * (SIZE * SIZE) * channels + c
+                taps = [
+                    [source.vector((i * SIZE + j) * channels) for j in range(SIZE)]
+                    for i in range(SIZE)
+                ]
+                for i, row in enumerate(_transformed(e, taps)):
+                    for j, vector in enumerate(row):
+                        self._scatter(
+                            e, to + (i * TILE + j) * position + c * columns + k, vector, columns
+                        )
+            with e.when(number >= filters), e.loop(TILE * TILE) as p, e.loop(channels) as c:
+                to.store(0.0, p * position + c * columns + k)
+
+    def _scatter(self, e: Emitter, to: Pointer, vector: Value, stride: int) -> None:
+        for lane, value in enumerate(e.lanes_of(vector)):
+            to.store(value, lane * stride)
+
+
+@dataclass(frozen=True)
+class TransformFlipped(NativeKernel):
+    """w [K, 3, 3, C], packed, filters, channels. One chunk is one block of channels.
+
+    For backward-data: the filters rotated by 180 degrees, channels and filters exchanged. C is
+    whole blocks.
+    """
+
+    def emit(self, e: Emitter) -> None:
+        w, packed = e.pointer(0), e.pointer(1)
+        filters, channels = e.argument(2), e.argument(3)
+        columns = e.isa.tile_columns
+        position = filters * columns
+        to = packed + e.chunk * (TILE * TILE) * position
+        last = SIZE * SIZE - 1
+        with e.loop(filters) as k, e.loop(columns, step=e.lanes) as v:
+            source = w + k * (SIZE * SIZE) * channels + e.chunk * columns + v
+            taps = [
+                [source.vector((last - i * SIZE - j) * channels) for j in range(SIZE)]
+                for i in range(SIZE)
+            ]
+            for i, row in enumerate(_transformed(e, taps)):
+                for j, vector in enumerate(row):
+                    to.store_vector(vector, (i * TILE + j) * position + k * columns + v)
