@@ -1,7 +1,7 @@
 """Striate: a ConvNet compiler and workbench.
 
 >>> import striate
->>> net = striate.net("INPUT 32x32x3 -> [[CONV3-32 -> RELU]*2 -> POOL2]*3 -> FC 256 -> RELU -> FC 10")
+>>> net = striate.net("INPUT 32x32x3 -> [[CONV3-32 -> RELU]*2 -> POOL2]*3 -> FC 10")
 >>> print(net.table(batch=128, training=True))
 """
 

@@ -12,12 +12,11 @@ import numpy as np
 from striate.check import Checked, Table, check, estimate, tabulate
 from striate.check.weights import require_weights
 from striate.errors import InputError
-from striate.graph import Graph, Network, NetWeights, describe
+from striate.graph import Graph, NetWeights, Network, describe
 from striate.layers import Mode
 from striate.layers.shape import Array
 from striate.notation import Variable, write
 from striate.source import find_graph
-from striate.train.recipe import make_recipe
 
 # compile_net brings LLVM along, the data sets threads and Pillow: `import striate.api` and a table
 # must not wait for them. What needs them is imported in the methods that use it.
@@ -88,8 +87,12 @@ class Net:
             InputError: there is no such optimizer.
             NetError: the layers do not fit together; the text has all problems.
         """
-        states = len(make_recipe({"optimizer": optimizer}).make_optimizer().state())
-        return tabulate(self.checked, batch, training, states if training else 0)
+        if not training:
+            return tabulate(self.checked, batch)
+        from striate.train.recipe import Recipe
+
+        states = len(Recipe(optimizer=optimizer).make_optimizer().state())
+        return tabulate(self.checked, batch, True, states)
 
     def init(self, seed: int = 0, method: str = "he") -> Net:
         """Give the net random weights; ``method`` is ``he`` or ``xavier``. Returns the net."""
@@ -166,11 +169,14 @@ class Net:
             TrainingError: the loss is no longer a number.
         """
         from striate.fit import Output, fit_network
+        from striate.train.recipe import make_recipe
 
         made = make_recipe(recipe)
         data = self._data(images, labels, "images")
-        pair = validation if isinstance(validation, tuple) else (validation, None)
-        judge = None if pair[0] is None else self._data(*pair, "validation")
+        judge = None
+        if validation is not None:
+            pair = validation if isinstance(validation, tuple) else (validation, None)
+            judge = self._data(pair[0], pair[1], "validation")
         output = Output(None if folder is None else Path(folder))
         return fit_network(self.network, data, made, judge, output, None, threads, listen)
 
@@ -215,6 +221,7 @@ class Net:
         """
         from striate.fit import training_of
         from striate.pipeline import compile_net
+        from striate.train.recipe import make_recipe
 
         self._require_weights()
         made = training_of(make_recipe(recipe)) if training else None
@@ -234,6 +241,7 @@ class Net:
         from striate.kernels import host
         from striate.pipeline import plan_net
         from striate.plan import show_plan
+        from striate.train.recipe import make_recipe
 
         made = training_of(make_recipe(recipe)) if training else None
         return show_plan(plan_net(self.checked, batch, made, host()))

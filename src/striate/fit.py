@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from striate.check import check
-from striate.graph import Network, NetWeights
+from striate.graph import NetWeights, Network
 from striate.layers.shape import Array
 from striate.pipeline import Training, compile_net
 from striate.run import Program
@@ -73,7 +73,11 @@ def fit_network(
         StriateError: the net, the data, the recipe or the checkpoint cannot be used, or the
             training diverges; the net then has the weights from before.
     """
-    settings, augmentation, training = recipe.make_settings(), parse(recipe.augment), training_of(recipe)
+    settings, augmentation, training = (
+        recipe.make_settings(),
+        parse(recipe.augment),
+        training_of(recipe),
+    )
     start = _prepared(network, data, recipe)
     program = compile_net(start, recipe.batch, training, threads, recipe.seed)
     judge = None

@@ -32,5 +32,6 @@ def test_every_difference_is_told() -> None:
 def test_no_more_than_eight_are_told() -> None:
     with pytest.raises(FileError) as error:
         require_weights("x", {}, {"n": {str(i): np.zeros(1) for i in range(11)}})
-    assert len(str(error.value).splitlines()) == 10
-    assert str(error.value).endswith("\n  7: only in the file\n  and 3 more".replace("7", "n/7"))
+    lines = str(error.value).splitlines()
+    assert len(lines) == 10
+    assert lines[-2:] == ["  n/7: only in the file", "  and 3 more"]

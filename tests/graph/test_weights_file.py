@@ -102,8 +102,12 @@ def test_a_damaged_text_is_shown(tmp_path: Path) -> None:
     write_tensors(path, tensors, metadata | {"net": "INPUT 8x8x3 -> CONF3-4"})
     with pytest.raises(FileError) as error:
         load_network(path)
-    assert str(error.value).startswith(f"{path}: the text of its net is damaged: {path} line 1")
-    assert "did you mean CONV?" in str(error.value)
+    assert str(error.value) == (
+        f"the text of the net in {path} is damaged:\n"
+        f"{path}:1:16: unknown layer CONF; did you mean CONV?\n"
+        "    INPUT 8x8x3 -> CONF3-4\n"
+        "                   ^^^^^^^"
+    )
 
 
 def test_only_float32_weights_are_taken(tmp_path: Path) -> None:

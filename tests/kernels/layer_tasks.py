@@ -44,9 +44,16 @@ def random_arrays(
 
 
 def tasks(
-    layer: Layer, shapes: tuple[Shape, ...], batch: int, training: bool = True
+    layer: Layer,
+    shapes: tuple[Shape, ...],
+    batch: int,
+    training: bool = True,
+    by_input: bool = True,
 ) -> tuple[Task, Task]:
-    """The forward and the backward task, every role with a buffer of its own."""
+    """The forward and the backward task, every role with a buffer of its own.
+
+    Without ``by_input``, nobody wants the gradients by the inputs.
+    """
     parameters = layer.parameters(*shapes)
     inputs = [f"x{i}" for i in range(len(shapes))]
     weights = [f"w.{name}" for name in parameters]
@@ -56,7 +63,7 @@ def tasks(
         {role: role for role in [*inputs, "y", "key", *weights]},
         {"key": 16},
     )
-    roles = ["dy", "key", *weights, *trained, *(f"d{x}" for x in inputs)]
+    roles = ["dy", "key", *weights, *trained, *(f"d{x}" for x in inputs if by_input)]
     roles += inputs if "inputs" in layer.saves else []
     roles += ["y"] if "output" in layer.saves else []
     return forward, replace(forward, kind="backward", roles={role: role for role in roles})
@@ -70,10 +77,11 @@ def run_native(
     isa: Isa,
     threads: int = 1,
     training: bool = True,
+    by_input: bool = True,
 ) -> Ran:
     """Run forward (and, in training, backward) with the first candidate of each task."""
     batch = len(arrays["x0"])
-    forward, backward = tasks(layer, shapes, batch, training)
+    forward, backward = tasks(layer, shapes, batch, training, by_input)
     outputs = {"y": np.full(forward.output.array(batch), np.nan, np.float32)}
     control = {"key": np.zeros(17, np.uint32)}
     candidate = next(iter(candidates_for(isa)(forward)))

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conv_tasks import check, run_both
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from one_task import run_task
 
 from examples import example
 from striate.errors import InputError
@@ -16,69 +16,18 @@ from striate.kernels import Isa, host, target
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
-from striate.layers import Conv, Mode, Shape, Window
+from striate.layers import Conv, Shape, Window
 from striate.plan import Task
 
+DIRECT = (DirectForward, DirectBackward)
 TOLERANCE = 3e-6
-BATCH = 3
-ARRAYS = dict[str, Any]
-
-
-def arrays_of(conv: Conv, x: Shape, batch: int) -> tuple[ARRAYS, ARRAYS]:
-    """Random arrays by role for forward and for backward."""
-    rng = np.random.default_rng(0)
-
-    def draw(shape: tuple[int, ...]) -> Any:
-        return rng.standard_normal(shape).astype(np.float32)
-
-    y = conv.shape(x).array(batch)
-    parameters = conv.parameters(x)
-    weights = {f"w.{name}": draw(p.shape) for name, p in parameters.items()}
-    images = draw(x.array(batch))
-    forward = {"x0": images, "y": np.full(y, np.nan, np.float32), **weights}
-    gradients = {f"dw.{n}": np.full(p.shape, np.nan, np.float32) for n, p in parameters.items()}
-    backward = {"x0": images, "dy": draw(y), "dx0": np.full_like(images, np.nan)}
-    return forward, {**backward, **weights, **gradients}
-
-
-def run_both(
-    conv: Conv, x: Shape, isa: Isa, threads: int = 1, batch: int = BATCH
-) -> tuple[ARRAYS, ARRAYS]:
-    """What the kernels give, by role."""
-    forward, backward = arrays_of(conv, x, batch)
-    found = []
-    for kind, candidate, given_arrays in (
-        ("forward", DirectForward(isa), forward),
-        ("backward", DirectBackward(isa), backward),
-    ):
-        roles = {role: role for role in given_arrays}
-        task = Task(kind, "conv1", conv, batch, (x,), conv.shape(x), True, roles)
-        found.append(run_task(task, candidate, given_arrays, isa, threads))
-    return found[0], found[1]
-
-
-def check(conv: Conv, x: Shape, isa: Isa) -> None:
-    """Both passes agree with the definition."""
-    forward, backward = run_both(conv, x, isa)
-    weights = {role[2:]: a.astype(float) for role, a in forward.items() if role[:2] == "w."}
-    images = forward["x0"].astype(float)
-    y = conv.forward((images,), weights, Mode())
-    close(forward["y"], y)
-    (dx,), dw = conv.backward(backward["dy"].astype(float), (images,), y, weights, Mode())
-    close(backward["dx0"], dx)
-    for name, value in dw.items():
-        close(backward[f"dw.{name}"], value)
-
-
-def close(found: Any, exact: Any) -> None:
-    assert np.abs(found - exact).max() <= TOLERANCE * max(1.0, np.abs(exact).max())
 
 
 @pytest.mark.parametrize("isa", [host(), target("sse2")], ids=lambda isa: isa.name)
 @pytest.mark.parametrize("text", Conv.examples)
 def test_examples(text: str, isa: Isa) -> None:
     conv, (x,) = example(text)
-    check(conv, x, isa)
+    assert check(DIRECT, conv, x, isa, TOLERANCE) == 2
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -104,7 +53,7 @@ def test_any_shape(
     except InputError:
         assume(False)
     assume(all(rule.holds for rule in conv.rules(x)))
-    check(conv, x, host())
+    assert check(DIRECT, conv, x, host(), TOLERANCE) == 2
 
 
 @pytest.mark.parametrize(
@@ -112,10 +61,12 @@ def test_any_shape(
 )
 def test_the_number_of_threads_changes_no_bit(text: str) -> None:
     conv, (x,) = example(text)
-    one = run_both(conv, x, host(), threads=1, batch=9)
+    one = run_both(DIRECT, conv, x, host(), threads=1, batch=9)
     for threads in (2, 3):
-        more = run_both(conv, x, host(), threads, batch=9)
+        more = run_both(DIRECT, conv, x, host(), threads, batch=9)
         for first, second in zip(one, more, strict=True):
+            assert first is not None
+            assert second is not None
             for role in first:
                 np.testing.assert_array_equal(first[role], second[role])
 

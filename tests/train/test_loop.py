@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import signal
@@ -239,6 +240,34 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     again, _ = trainer(tmp_path)
     again.resume(path)
     assert again._at.step == 5
+
+
+def test_a_full_disk_ends_a_run_that_can_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 7:
+            monkeypatch.setattr(os, "fsync", full)
+
+    run, _ = trainer(tmp_path, fill, epochs=2, validated=False)
+    with pytest.raises(FileError) as error:
+        run.fit()
+    monkeypatch.undo()
+    assert str(error.value) == (
+        f"{tmp_path / 'best.safetensors'}: cannot write the checkpoint: No space left on device; "
+        "the previous checkpoint of that name is intact; free some space and try again"
+    )
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"best.safetensors", "last.safetensors"}
+    again, _ = trainer(tmp_path, epochs=2, validated=False)
+    again.resume(tmp_path / "last.safetensors")
+    again.fit()
+    whole, _ = trainer(epochs=2, validated=False)
+    whole.fit()
+    assert same_bits(copied(again.program), copied(whole.program))
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:

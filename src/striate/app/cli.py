@@ -7,19 +7,29 @@ from typing import Annotated
 import typer
 
 from striate import __version__
-from striate.app import (  # noqa: F401 (importing a verb registers it; this is their order)
-    table,
-    plan,
-    explain,
-    zoo,
-    train,
-    evaluate,
-    predict,
+from striate.app import (  # noqa: F401 (importing a verb registers it)
     demo,
-    timing,
     doctor,
+    evaluate,
+    explain,
+    plan,
+    predict,
+    table,
+    timing,
+    train,
+    zoo,
 )
 from striate.app.verbs import MACHINE, app, verb
+
+
+OVERVIEW = (
+    "A ConvNet compiler and workbench.\n\n"
+    "Write a net as the CS231n notes do, see every size and cost, train it with natively compiled "
+    "code, and classify with it. striate VERB --help explains a verb and gives examples.\n\n"
+    "A NET is a notation in quotes, such as 'INPUT 32x32x3 -> CONV3-16 -> RELU -> FC 10', a file "
+    "with one, or a name of the zoo. DATA is fashion, which is in the package, a folder of class "
+    "folders, idx or CIFAR files, or an .npz file."
+)
 
 
 def _show_version(wanted: bool) -> None:
@@ -28,7 +38,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=OVERVIEW)
 def striate(
     version: Annotated[
         bool,
@@ -38,11 +48,8 @@ def striate(
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
     ] = False,
 ) -> None:
-    """A ConvNet compiler and workbench.
-
-    Write a net as the CS231n notes do, see every size and cost, train it with natively compiled
-    code, and classify with it. NET is a notation in quotes, a file with one, or a name of the zoo.
-    """
+    """Options of the whole command; typer acts on them."""
+    del version, debug
 
 
 @verb("version", MACHINE, ["striate version"])

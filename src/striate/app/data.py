@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from striate.app.terminal import say
 from striate.errors import DataError
@@ -22,9 +20,6 @@ DATA_HELP = (
     "fashion (in the package), a folder of class folders, of idx or of CIFAR files, or an .npz "
     "file."
 )
-DataArgument = Annotated[
-    str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)
-]
 
 
 @dataclass(frozen=True)

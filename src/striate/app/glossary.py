@@ -96,5 +96,4 @@ def _first_line(cls: type) -> str:
 
 
 def _shortened(text: str) -> str:
-    first = text.split(". ")[0].split("; ")[0]
-    return first
+    return text.split(". ")[0].split("; ")[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from striate.errors import InputError
+from striate.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from striate.api import Net
@@ -19,6 +20,10 @@ NetArgument = Annotated[
         show_default=False,
     ),
 ]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run folder, or a .safetensors file.", show_default=False),
+]
 SetOption = Annotated[
     list[str],
     typer.Option(
@@ -28,10 +33,12 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
-BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Images at once.")]
+BatchOption = Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Images at once.")]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", min=1, help="Threads at work.", show_default="all processors"),
+    typer.Option(
+        "--threads", min=1, metavar="N", help="Threads at work.", show_default="all processors"
+    ),
 ]
 
 
@@ -61,3 +68,19 @@ def net_of(source: str, settings: list[str]) -> Net:
     if source.endswith(".safetensors"):
         return striate.load(source)
     return striate.net(source, **variables_of(settings))
+
+
+def trained_net(run: Path) -> Net:
+    """The net of a run folder, with its best weights, or of a .safetensors file.
+
+    Raises:
+        FileError: there is none, or it cannot be read.
+    """
+    import striate
+
+    if not run.is_dir():
+        return striate.load(run)
+    for name in ("best.safetensors", "last.safetensors"):
+        if (run / name).is_file():
+            return striate.load(run / name)
+    raise FileError(f"{run}: holds no trained net: expected best.safetensors in it")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from striate.app.columns import aligned
 from striate.app.nets import BatchOption, NetArgument, SetOption, net_of
 from striate.app.terminal import say, say_table
 from striate.app.verbs import NETS, verb
@@ -41,7 +42,8 @@ def plan(
     ] = False,
     stop: Annotated[Form, typer.Option(help="The form to show.")] = Form.PLAN,
     target: Annotated[
-        str, typer.Option(help="The instruction set: host, sse2, avx2, avx512, neon.")
+        str,
+        typer.Option(metavar="NAME", help="The instruction set: host, sse2, avx2, avx512, neon."),
     ] = "host",
     set_: SetOption = [],  # noqa: B006
 ) -> None:
@@ -71,7 +73,7 @@ def _planned(net: Net, batch: int, training: bool, target: str, stop: Form) -> N
     made = plan_net(net.checked, batch, training_of(Recipe()) if training else None, isa)
     if stop is Form.LLVM:
         for kernel in dict.fromkeys(launch.kernel for launch in launches(made)):
-            print(f"; {kernel}\n{llvm_text(kernel, isa)}")  # type: ignore[arg-type]
+            print(f"; {kernel}\n{llvm_text(kernel, isa)}")
         return
     title, _, rest = show_plan(made).partition("\n")
     tasks, _, memory = rest.partition("\n\n")
@@ -98,13 +100,3 @@ def _shapes(net: Net) -> str:
         listed = ", ".join(f"{n} {'x'.join(map(str, p.shape))}" for n, p in parameters)
         rows.append((name, str(shape), listed))
     return aligned(rows)
-
-
-def aligned(rows: list[tuple[str, ...]]) -> str:
-    """Columns aligned by spaces."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines)

@@ -152,5 +152,3 @@ def _bar() -> Iterator[Progress]:
     ]
     with Progress(*columns, console=out, transient=True, refresh_per_second=8) as progress:
         yield progress
-
-

@@ -30,7 +30,7 @@ class Format(StrEnum):
     [
         'striate table "INPUT 224x224x3 -> [[CONV -> RELU]*2 -> POOL]*2 -> FC 10"',
         "striate table vgg16 --batch 128 --training --optimizer adam",
-        'striate table "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC" --set N=3',
+        'striate table "INPUT -> [[CONV -> RELU]*N -> POOL]*M -> FC" --set N=3 --set M=2',
         "striate table my.net --format csv > costs.csv",
     ],
 )
@@ -41,7 +41,10 @@ def table(
         bool, typer.Option("--training", help="Count gradients and the optimizer's state too.")
     ] = False,
     optimizer: Annotated[
-        str, typer.Option(help="Whose state is counted: sgd, adagrad, rmsprop, adam, adamw.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Whose state is counted: sgd, adagrad, rmsprop, adam, adamw."
+        ),
     ] = "sgd",
     format: Annotated[  # noqa: A002
         Format, typer.Option("--format", help="How to write it; csv has exact numbers.")

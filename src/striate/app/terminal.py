@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 NARROWEST = 40
 
@@ -103,9 +104,12 @@ def say_table(text: str, totals: bool = False) -> None:
             out.print(Text(line, "bold"))
             rules += rules == 2
         else:
-            out.print(_row(line, Text) if rules < 2 else Text(line, "bright_black"))
+            out.print(_row(line) if rules < 2 else Text(line, "bright_black"))
 
 
-def _row(line: str, text: type[Text]) -> Text:
-    name = len(line) - len(line.lstrip()) + len(line.split(maxsplit=1)[0]) if line.strip() else 0
-    return text.assemble((line[:name], "cyan"), line[name:])
+def _row(line: str) -> Text:
+    """The line of a table with its first word in colour."""
+    from rich.text import Text
+
+    name, space, rest = line.partition(" ")
+    return Text.assemble((name, "cyan"), space + rest)

@@ -38,61 +38,86 @@ def train(
             "A notation in quotes, a file with one, a name of the zoo, or a .safetensors file to "
             "start from. A bare INPUT and a bare last FC take the sizes of the data.",
             "tinyvgg",
+            metavar="NET",
         ),
     ] = None,
-    epochs: Annotated[int | None, _option("How often to go through the images.", "10")] = None,
-    steps: Annotated[int | None, _option("Updates of the whole run, instead.", False)] = None,
-    batch: Annotated[int | None, _option("Images in one update.", "64")] = None,
-    rate: Annotated[float | None, _option("Learning rate.", "the optimizer's own")] = None,
+    epochs: Annotated[
+        int | None, _option("How often to go through the images.", "10", metavar="N")
+    ] = None,
+    steps: Annotated[
+        int | None, _option("Updates of the whole run, instead.", False, metavar="N")
+    ] = None,
+    batch: Annotated[int | None, _option("Images in one update.", "64", metavar="N")] = None,
+    rate: Annotated[
+        float | None, _option("Learning rate.", "the optimizer's own", metavar="X")
+    ] = None,
     optimizer: Annotated[
         str | None,
-        _option("sgd, adagrad, rmsprop, adam, adamw; also sgd,momentum=0.95,nesterov=yes.", "sgd"),
+        _option(
+            "sgd, adagrad, rmsprop, adam, adamw; also sgd,momentum=0.95,nesterov=yes.",
+            "sgd",
+            metavar="NAME",
+        ),
     ] = None,
-    loss: Annotated[str | None, _option("softmax, svm, l2; also svm,margin=2.", "softmax")] = None,
+    loss: Annotated[
+        str | None, _option("softmax, svm, l2; also svm,margin=2.", "softmax", metavar="NAME")
+    ] = None,
     schedule: Annotated[
         str | None,
-        _option("constant, cosine, onecycle, step:30,60, warmup:2+cosine.", "cosine"),
+        _option(
+            "constant, cosine, onecycle, step:30,60, warmup:2+cosine.", "cosine", metavar="TEXT"
+        ),
     ] = None,
     augment: Annotated[
-        str | None, _option("Such as crop=4,flip,jitter=0.2,cutout=8.", "none")
+        str | None, _option("Such as crop=4,flip,jitter=0.2,cutout=8.", "none", metavar="TEXT")
     ] = None,
     weight_decay: Annotated[
-        float | None, _option("Pull of the weights (not biases, not norms) to zero.", "0")
+        float | None,
+        _option("Pull of the weights (not biases, not norms) to zero.", "0", metavar="X"),
     ] = None,
     clip: Annotated[
-        float | None, _option("Norm that all gradients are scaled down to.", False)
+        float | None, _option("Norm that all gradients are scaled down to.", False, metavar="X")
     ] = None,
     label_smoothing: Annotated[
-        float | None, _option("Share of softmax's target spread over all classes.", "0")
+        float | None,
+        _option("Share of softmax's target spread over all classes.", "0", metavar="X"),
     ] = None,
     patience: Annotated[
-        int | None, _option("Epochs without improvement after which the run ends.", False)
+        int | None,
+        _option("Epochs without improvement after which the run ends.", False, metavar="N"),
     ] = None,
     max_time: Annotated[
-        float | None, _option("Seconds after which the run ends.", False)
+        float | None, _option("Seconds after which the run ends.", False, metavar="X")
     ] = None,
     overfit: Annotated[
         int | None,
-        _option("Train on so many batches only: can the net learn anything at all?", False),
+        _option(
+            "Train on so many batches only: can the net learn anything at all?", False, metavar="N"
+        ),
     ] = None,
     save_every: Annotated[
-        int | None, _option("Updates between checkpoints within an epoch.", False)
+        int | None, _option("Updates between checkpoints within an epoch.", False, metavar="N")
     ] = None,
     seed: Annotated[
-        int | None, _option("Of weights, order, augmentation and dropout.", "0")
+        int | None, _option("Of weights, order, augmentation and dropout.", "0", metavar="N")
     ] = None,
     held_out: Annotated[
         float | None,
-        _option("Share of the training images that judges the epochs.", "0.1", "--validation"),
+        _option(
+            "Share of the training images that judges the epochs.",
+            "0.1",
+            "--validation",
+            metavar="SHARE",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run, the latest unless --run names one.")
     ] = False,
     run: Annotated[
-        Path | None, _option("The folder of the run to go on with.", False)
+        Path | None, _option("The folder of the run to go on with.", False, metavar="DIR")
     ] = None,
     runs: Annotated[
-        Path | None, _option("Where run folders are made.", "runs/train")
+        Path | None, _option("Where run folders are made.", "runs/train", metavar="DIR")
     ] = None,
     threads: ThreadsOption = None,
     strict: Annotated[

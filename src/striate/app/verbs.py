@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +15,11 @@ from striate.errors import StriateError
 
 INTERRUPTED = 130
 NETS, TRAINING, MACHINE = "Nets", "Training and using a net", "This machine"
+ORDER = (
+    *("table", "explain", "zoo", "plan"),
+    *("demo", "train", "evaluate", "predict"),
+    *("time", "doctor", "version"),
+)
 EXAMPLES: dict[str, tuple[str, ...]] = {}
 """The examples in the help of each verb, so that tests can try them."""
 
@@ -22,6 +28,10 @@ Verb = TypeVar("Verb", bound=Callable[..., None])
 
 class Verbs(TyperGroup):
     """The verbs of the command line. ``--debug`` may stand anywhere."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs in the order of the help."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take ``--debug`` out, wherever it stands."""
@@ -61,11 +71,17 @@ def verb(name: str, panel: str, examples: Sequence[str]) -> Callable[[Verb], Ver
 
     def register(function: Verb) -> Verb:
         lines = "\n".join(f"  {_escaped(example)}" for example in examples)
-        text = f"{_escaped(function.__doc__ or '')}\n\n\b\n[bold]Examples[/bold]\n{lines}"
+        text = f"{help_of(function)}\n\n\b\n[bold]Examples[/bold]\n{lines}"
         app.command(name, help=text, rich_help_panel=panel)(function)
         return function
 
     return register
+
+
+def help_of(function: Callable[..., None]) -> str:
+    """The docstring with a line for each paragraph, so that it is wrapped to the terminal."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    return _escaped("\n\n".join(" ".join(part.split()) for part in paragraphs))
 
 
 def _words(error: Exception) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from striate.app.columns import aligned
 from striate.app.terminal import say, say_table
 from striate.app.verbs import NETS, verb
 
@@ -26,7 +27,6 @@ def zoo(
         print(catalogue.text(name), end="")
         return
     import striate
-    from striate.app.plan import aligned
     from striate.check.numbers import in_short
 
     rows = [("name", "input", "parameters", "MACs", "what it is")]
@@ -36,6 +36,6 @@ def zoo(
         size = str(table.rows[0].shape)
         counts = (in_short(table.parameters), in_short(table.macs))
         rows.append((each, size, *counts, catalogue.summary(each)))
-    say_table(aligned(rows))
+    say_table(aligned(rows, right=(1, 2, 3)))
     say()
     say("striate zoo NAME writes the notation; striate table NAME shows the costs", "bright_black")

@@ -86,7 +86,7 @@ def _graph(path: str | Path, metadata: Mapping[str, str]) -> Graph:
         graph = build(parse(metadata.get("net", ""), str(path)))
         graph.verify()
     except StriateError as error:
-        raise FileError(f"{path}: the text of its net is damaged: {error}") from error
+        raise FileError(f"the text of the net in {path} is damaged:\n{error}") from error
     return graph
 
 

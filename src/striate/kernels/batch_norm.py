@@ -8,12 +8,12 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.norm_apply import (
-    GradientSums,
-    Standardise,
-    StandardiseGradient,
-    SumGradients,
+    gradient_sums,
+    standardise,
+    standardise_gradient,
+    sum_gradients,
 )
-from striate.kernels.norm_slices import Cut, SliceMoments, Slices
+from striate.kernels.norm_slices import Cut, Slices
 from striate.plan.records import Launch, Lowering, Task
 
 
@@ -60,10 +60,7 @@ class InverseDeviation(NativeKernel):
 
 def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
     """BATCHNORM forward. Training hands the batch's mean and 1/deviation to backward."""
-    cut = _slices(isa, task)
-    tail = cut.channels % isa.lanes
-    norm = task.what
-    finish = Standardise(tail)
+    cut, norm = _slices(isa, task), task.what
     if not task.training:
         inverse = Launch(
             InverseDeviation(norm.epsilon),
@@ -71,17 +68,16 @@ def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
             ("w.variance", "scratch.inverse"),
             prepare=True,
         )
-        roles = ("x0", "w.mean", "scratch.inverse", "w.scale", "w.shift", "y")
-        main = Launch(finish, cut.count, (*roles, *cut.arguments))
+        main = standardise(cut, "w.mean", "scratch.inverse")
         return Lowering((inverse, main), scratch={"inverse": cut.row_bytes})
-    moments = Launch(SliceMoments(), cut.count, ("x0", "scratch.partial", *cut.arguments))
-    roles = ("scratch.partial", "saved.mean", "saved.inverse", "w.mean", "w.variance")
-    statistics = BatchStatistics(tail, norm.epsilon, norm.momentum)
-    merge = Launch(statistics, cut.vectors, (*roles, *cut.arguments))
-    roles = ("x0", "saved.mean", "saved.inverse", "w.scale", "w.shift", "y")
-    main = Launch(finish, cut.count, (*roles, *cut.arguments))
+    rows = ("saved.mean", "saved.inverse")
+    merge = Launch(
+        BatchStatistics(cut.tail, norm.epsilon, norm.momentum),
+        cut.vectors,
+        ("scratch.partial", *rows, "w.mean", "w.variance", *cut.arguments),
+    )
     return Lowering(
-        (moments, merge, main),
+        (cut.moments, merge, standardise(cut, *rows)),
         scratch={"partial": cut.partial_bytes},
         saved={"mean": cut.row_bytes, "inverse": cut.row_bytes},
     )
@@ -90,23 +86,12 @@ def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
 def lower_batch_norm_backward(isa: Isa, task: Task) -> Lowering:
     """BATCHNORM backward from the mean and 1/deviation that forward has saved."""
     cut = _slices(isa, task)
-    tail = cut.channels % isa.lanes
-    volumes = ("x0", "dy", "saved.mean", "saved.inverse")
-    sums = Launch(GradientSums(), cut.count, (*volumes, "scratch.partial", *cut.arguments))
-    wanted = "dx0" in task.roles
-    means = ("scratch.plain", "scratch.along") if wanted else (0, 0)
-    roles = ("scratch.partial", "dw.scale", "dw.shift", "w.scale", *means)
-    total = Launch(SumGradients(tail, wanted), cut.vectors, (*roles, cut.count, *cut.arguments))
-    if not wanted:
-        return Lowering((sums, total), scratch={"partial": cut.partial_bytes})
-    arguments = (*volumes, "w.scale", *means, "dx0", *cut.arguments)
-    main = Launch(StandardiseGradient(tail), cut.count, arguments)
-    scratch = {
-        "partial": cut.partial_bytes,
-        "plain": cut.row_bytes,
-        "along": cut.row_bytes,
-    }
-    return Lowering((sums, total, main), scratch=scratch)
+    scratch = {"partial": cut.partial_bytes}
+    if "dx0" not in task.roles:
+        return Lowering((gradient_sums(cut), sum_gradients(cut)), scratch=scratch)
+    scratch |= {"plain": cut.row_bytes, "along": cut.row_bytes}
+    launches = (gradient_sums(cut), sum_gradients(cut, means=True), standardise_gradient(cut))
+    return Lowering(launches, scratch=scratch)
 
 
 def _slices(isa: Isa, task: Task) -> Slices:

@@ -29,6 +29,7 @@ from striate.kernels.elementwise import (
 from striate.kernels.fc import fc_backward, fc_forward
 from striate.kernels.group_norm import lower_group_norm, lower_group_norm_backward
 from striate.kernels.isa import Isa
+from striate.kernels.local import local_backward, local_forward
 from striate.kernels.losses import LOSSES, loss_and_gradient
 from striate.kernels.lrn import lower_lrn, lower_lrn_backward
 from striate.kernels.only_way import only
@@ -47,6 +48,7 @@ from striate.layers import (
     GroupNorm,
     Input,
     LayerNorm,
+    Local,
     Lrn,
     Pool,
     RNorm,
@@ -74,6 +76,8 @@ CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]
     ("backward", CNorm): (only("response norm", lower_spatial_norm_backward),),
     ("forward", Fc): (only("dot products", fc_forward),),
     ("backward", Fc): (only("outer products", fc_backward),),
+    ("forward", Local): (only("dot products at each position", local_forward),),
+    ("backward", Local): (only("outer products at each position", local_backward),),
     ("forward", Input): (only("elementwise", input_forward),),
     ("forward", Dropout): (only("elementwise", dropout_forward),),
     ("backward", Dropout): (only("elementwise", dropout_backward),),

@@ -8,12 +8,12 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.norm_apply import (
-    GradientSums,
-    Standardise,
-    StandardiseGradient,
-    SumGradients,
+    gradient_sums,
+    standardise,
+    standardise_gradient,
+    sum_gradients,
 )
-from striate.kernels.norm_slices import Cut, SliceMoments, Slices
+from striate.kernels.norm_slices import Cut, Slices
 from striate.kernels.values import Pointer, Value
 from striate.layers.group_norm import GroupNorm
 from striate.plan.records import Launch, Lowering, Task
@@ -29,7 +29,7 @@ class GroupStatistics(NativeKernel):
     epsilon: float
 
     def emit(self, e: Emitter) -> None:
-        partial, mean, inverse, groups = (*(e.pointer(i) for i in range(3)), e.argument(3))
+        partial, mean, inverse, groups = e.pointer(0), e.pointer(1), e.pointer(2), e.argument(3)
         cut = Cut(e, 4)
         own = partial + e.chunk * cut.slices * cut.row * 2
         mean, inverse = mean + e.chunk * cut.row, inverse + e.chunk * cut.row
@@ -96,47 +96,30 @@ def lower_group_norm(isa: Isa, task: Task) -> Lowering:
     cut = _slices(isa, task)
     where = "saved" if task.training else "scratch"
     rows = (f"{where}.mean", f"{where}.inverse")
-    moments = Launch(SliceMoments(), cut.count, ("x0", "scratch.partial", *cut.arguments))
     merge = Launch(
         GroupStatistics(task.what.epsilon),
         cut.images,
         ("scratch.partial", *rows, _groups(task), *cut.arguments),
     )
-    main = Launch(
-        Standardise(cut.channels % isa.lanes),
-        cut.count,
-        ("x0", *rows, "w.scale", "w.shift", "y", *cut.arguments),
-    )
+    launches = (cut.moments, merge, standardise(cut, *rows))
     kept = {"mean": cut.row_bytes, "inverse": cut.row_bytes}
     scratch = {"partial": cut.partial_bytes}
     if task.training:
-        return Lowering((moments, merge, main), scratch=scratch, saved=kept)
-    return Lowering((moments, merge, main), scratch=scratch | kept)
+        return Lowering(launches, scratch=scratch, saved=kept)
+    return Lowering(launches, scratch=scratch | kept)
 
 
 def lower_group_norm_backward(isa: Isa, task: Task) -> Lowering:
     """Their backward from the mean and 1/deviation that forward has saved."""
     cut = _slices(isa, task)
-    tail = cut.channels % isa.lanes
-    volumes = ("x0", "dy", "saved.mean", "saved.inverse")
-    sums = Launch(GradientSums(), cut.count, (*volumes, "scratch.partial", *cut.arguments))
-    roles = ("scratch.partial", "dw.scale", "dw.shift", "w.scale", 0, 0)
-    total = Launch(
-        SumGradients(tail, means=False), cut.vectors, (*roles, cut.count, *cut.arguments)
-    )
     scratch = {"partial": cut.partial_bytes}
+    sums = (gradient_sums(cut), sum_gradients(cut))
     if "dx0" not in task.roles:
-        return Lowering((sums, total), scratch=scratch)
-    means = ("scratch.plain", "scratch.along")
-    arguments = ("scratch.partial", "w.scale", *means, _groups(task), *cut.arguments)
-    average = Launch(GroupGradientMeans(), cut.images, arguments)
-    main = Launch(
-        StandardiseGradient(tail),
-        cut.count,
-        (*volumes, "w.scale", *means, "dx0", *cut.arguments),
-    )
+        return Lowering(sums, scratch=scratch)
     scratch |= {"plain": cut.row_bytes, "along": cut.row_bytes}
-    return Lowering((sums, total, average, main), scratch=scratch)
+    rows = ("scratch.partial", "w.scale", "scratch.plain", "scratch.along")
+    means = Launch(GroupGradientMeans(), cut.images, (*rows, _groups(task), *cut.arguments))
+    return Lowering((*sums, means, standardise_gradient(cut)), scratch=scratch)
 
 
 def _slices(isa: Isa, task: Task) -> Slices:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
-from striate.kernels.norm_slices import Cut
+from striate.kernels.norm_slices import Cut, Slices
 from striate.kernels.sweeps import over_channels
 from striate.kernels.values import Operand
+from striate.plan.records import Launch
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class StandardiseGradient(NativeKernel):
             def body(c: Operand, lanes: int | None) -> None:
                 factor = inverse.vector(c)
                 standard = (source.vector(c) - mean.vector(c)) * factor
-                own = e.fma(gradient.vector(c), scale.vector(c), -plain.vector(c))
+                own = gradient.vector(c) * scale.vector(c) - plain.vector(c)
                 value = factor * (own - standard * along.vector(c))
                 target.store_vector(value, c, lanes)
 
@@ -117,3 +118,29 @@ class SumGradients(NativeKernel):
             factor = scale.vector(channel) * (1.0 / e.to_float(cut.pixels))
             plain.store_vector(shift_sum * factor, channel)
             along.store_vector(scale_sum * factor, channel)
+
+
+def standardise(cut: Slices, mean: str, inverse: str) -> Launch:
+    """The last launch of a forward pass; mean and inverse are roles."""
+    roles = ("x0", mean, inverse, "w.scale", "w.shift", "y")
+    return Launch(Standardise(cut.tail), cut.count, (*roles, *cut.arguments))
+
+
+def gradient_sums(cut: Slices) -> Launch:
+    """The first launch of a backward pass."""
+    roles = ("x0", "dy", "saved.mean", "saved.inverse", "scratch.partial")
+    return Launch(GradientSums(), cut.count, (*roles, *cut.arguments))
+
+
+def sum_gradients(cut: Slices, means: bool = False) -> Launch:
+    """The launch that gives the gradients of scale and shift."""
+    plain, along = ("scratch.plain", "scratch.along") if means else (0, 0)
+    roles = ("scratch.partial", "dw.scale", "dw.shift", "w.scale", plain, along)
+    return Launch(SumGradients(cut.tail, means), cut.vectors, (*roles, cut.count, *cut.arguments))
+
+
+def standardise_gradient(cut: Slices) -> Launch:
+    """The last launch of a backward pass."""
+    rows = ("saved.mean", "saved.inverse", "w.scale", "scratch.plain", "scratch.along")
+    kernel = StandardiseGradient(cut.tail)
+    return Launch(kernel, cut.count, ("x0", "dy", *rows, "dx0", *cut.arguments))

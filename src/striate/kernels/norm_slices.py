@@ -14,6 +14,7 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Operand, Pointer, Value
+from striate.plan.records import Launch
 
 SLICE_VALUES = 32768
 """128 KiB of float32: read twice, once from memory and once from the cache."""
@@ -63,6 +64,11 @@ class Slices:
         return -(-self.channels // self.lanes)
 
     @property
+    def tail(self) -> int:
+        """Channels behind the last whole vector."""
+        return self.channels % self.lanes
+
+    @property
     def row(self) -> int:
         """Values in a row of one value per channel, filled up to whole vectors."""
         return self.vectors * self.lanes
@@ -76,6 +82,11 @@ class Slices:
     def partial_bytes(self) -> int:
         """Bytes of two rows for each slice."""
         return 8 * self.count * self.row
+
+    @property
+    def moments(self) -> Launch:
+        """The first launch of a forward pass: the moments of every slice."""
+        return Launch(SliceMoments(), self.count, ("x0", "scratch.partial", *self.arguments))
 
     @property
     def arguments(self) -> tuple[int, ...]:

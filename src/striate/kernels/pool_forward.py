@@ -144,7 +144,8 @@ class _Spot:
     def cell(self, down: Operand, right: Operand) -> Pointer:
         """The depth column so many pixels below and to the right of the window's start."""
         (top, left), (_, width) = self.start, self.shape
-        return self.volume + ((top + down) * width + (left + right)) * self.channels
+        pixel: Value = (top + down) * width + (left + right)
+        return self.volume + pixel * self.channels
 
 
 class _Total:

@@ -38,7 +38,8 @@ class Matrix:
 
     def row(self, i: Operand) -> Pointer:
         """The first value of row i."""
-        return self.start + i * self.step
+        offset: Value = i * self.step
+        return self.start + offset
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,6 @@ def _store_tile(
         for i, vectors in enumerate(results):
             for v, vector in enumerate(vectors):
                 stash.store_vector(vector, i * e.isa.tile_columns + v * e.lanes)
-        with e.loop(e.integer_minimum(rows - r, e.isa.tile_rows)) as i:
-            width = e.integer_minimum(columns, e.isa.tile_columns)
-            copy(e, to.row(r + i), stash + i * e.isa.tile_columns, width)
+                width = e.integer_minimum(columns, e.isa.tile_columns)
+        with e.loop(e.integer_minimum(rows - r, e.isa.tile_rows)) as row:
+            copy(e, to.row(r + row), stash + row * e.isa.tile_columns, width)

@@ -136,6 +136,14 @@ class Program:
         self._run()
         return float(self.memory.view("loss", (1,))[0])
 
+    def run_task(self, index: int) -> None:
+        """Do one task of the plan alone, on what the last call left in memory (for timing)."""
+        rows = self.table.tasks.get(index)
+        if rows is None:
+            run_reference(self.plan, index, self.memory, self._shapes, self._control)
+        elif rows.first < rows.last:
+            self.caller.run(rows)
+
     def _run(self) -> None:
         for step in self.table.steps:
             if isinstance(step, Stretch):

@@ -36,6 +36,7 @@ class Table:
         rows: [launches, words] of 64-bit integers.
         private: bytes of scratch that each thread needs.
         steps: what one call does, in order.
+        tasks: the rows of each native task alone, by its index in the plan.
         prepare: what is done once after the weights change, in inference.
     """
 
@@ -44,6 +45,7 @@ class Table:
         self._rows: list[list[int]] = []
         self._slots: list[NDArray[np.int64]] = []
         self.private = 64
+        self.tasks: dict[int, Stretch] = {}
         self.steps = self._stretches(plan, lambda launch: plan.training or not launch.prepare)
         self.prepare = tuple(
             step
@@ -59,7 +61,10 @@ class Table:
         first, begin = len(self._rows), 0
         for index, choice in enumerate(plan.choices):
             if choice.native:
+                start = len(self._rows)
                 self._add(choice, plan.bindings[index], wanted)
+                own = Stretch(start, len(self._rows), (index, index + 1))
+                self.tasks.setdefault(index, own)
             else:
                 if len(self._rows) > first:
                     steps.append(Stretch(first, len(self._rows), (begin, index)))

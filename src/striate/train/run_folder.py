@@ -55,6 +55,15 @@ class RunFolder:
             raise FileError(f"{path}: is damaged: expected a table of settings")
         return found
 
+    def write(self, config: Mapping[str, Any]) -> None:
+        """Write what reproduces the run, with the versions of what its bits depend on.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        text = json.dumps({**config, "versions": versions()}, indent=2, ensure_ascii=False)
+        write_atomically(self.path / CONFIG, text.encode() + b"\n")
+
 
 def create_run(config: Mapping[str, Any], root: Path = RUNS) -> RunFolder:
     """Make the folder with the next number that is free, and write the config into it.
@@ -82,8 +91,7 @@ def create_run(config: Mapping[str, Any], root: Path = RUNS) -> RunFolder:
             f"{root}: a run folder cannot be made: {describe_os_error(error)}"
         ) from error
     run = RunFolder(root / str(number))
-    text = json.dumps({**config, "versions": versions()}, indent=2, ensure_ascii=False)
-    write_atomically(run.path / CONFIG, text.encode() + b"\n")
+    run.write(config)
     return run
 
 

@@ -1,0 +1,169 @@
+"""LOCAL: at every output position a small FC of its own over what the window sees there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.emitter import Emitter
+from striate.kernels.fc import add_bias_gradient, backward_data, backward_filter
+from striate.kernels.isa import Isa
+from striate.kernels.memory_ops import fill
+from striate.kernels.patches import Patches
+from striate.kernels.products import (
+    PANEL_VALUES,
+    STASH_VALUES,
+    DotTile,
+    Matrix,
+    Range,
+    pack_columns,
+)
+from striate.kernels.values import Pointer
+from striate.plan.records import Launch, Lowering, Task
+
+OVERRUN = 64
+"""Values that loads of a micro-tile may read behind the patches."""
+
+
+@dataclass(frozen=True)
+class LocalKernel(NativeKernel):
+    """What the kernels of LOCAL share. One chunk is one output position, unless they say otherwise.
+
+    Attributes:
+        patches: what the window sees.
+        filters: at each position.
+        images: in the batch.
+    """
+
+    patches: Patches
+    filters: int
+    images: int
+
+    def pack(self, e: Emitter, x: Pointer, to: Pointer) -> Matrix:
+        """The patches of all images at this chunk's position, as the rows of a matrix."""
+        rows = Matrix(to, self.patches.values)
+        with e.loop(self.images) as n:
+            self.patches.pack(e, rows.row(n), x + n * self.patches.x.values, e.chunk)
+        return rows
+
+    def at_position(self, e: Emitter, values: Pointer) -> Matrix:
+        """This position's channels of y or dy, a row for each image."""
+        filters = self.filters
+        return Matrix(values + e.chunk * filters, self.patches.positions * filters)
+
+    def weights(self, e: Emitter, w: Pointer) -> Matrix:
+        """This position's filters, or their gradient."""
+        size = self.patches.values
+        return Matrix(w + e.chunk * (self.filters * size), size)
+
+
+@dataclass(frozen=True)
+class LocalForward(LocalKernel):
+    """x, w, b, y."""
+
+    tile: DotTile
+    bias: bool
+
+    @property
+    def private(self) -> int:
+        return 4 * (STASH_VALUES + self.images * self.patches.values + OVERRUN)
+
+    def emit(self, e: Emitter) -> None:
+        x, w, b, y = (e.pointer(i) for i in range(4))
+        factors = self.pack(e, x, e.scratch + STASH_VALUES), self.weights(e, w)
+        bias = b + e.chunk * self.filters if self.bias else None
+        ranges = whole(e, self.images), whole(e, self.filters)
+        depth = e.integer(self.patches.values)
+        self.tile.sweep(e, factors, depth, self.at_position(e, y), ranges, bias, e.scratch)
+
+
+def whole(e: Emitter, count: int) -> Range:
+    """All of so many."""
+    return Range(e.integer(0), e.integer(count))
+
+
+@dataclass(frozen=True)
+class LocalBackwardPatches(LocalKernel):
+    """dy, w, gradients of the patches: [positions, images, values of a patch]."""
+
+    @property
+    def private(self) -> int:
+        return 4 * (STASH_VALUES + PANEL_VALUES)
+
+    def emit(self, e: Emitter) -> None:
+        dy, w, gradients = (e.pointer(i) for i in range(3))
+        size = self.patches.values
+        to = Matrix(gradients + e.chunk * (self.images * size), size)
+        images, filters = e.integer(self.images), e.integer(self.filters)
+        rows = self.at_position(e, dy)
+        backward_data(e, rows, self.weights(e, w), to, images, filters, whole(e, size))
+
+
+@dataclass(frozen=True)
+class LocalFold(LocalKernel):
+    """Gradients of the patches, dx: each patch is added back. One chunk is one image."""
+
+    def emit(self, e: Emitter) -> None:
+        patches = self.patches
+        dx = e.pointer(1) + e.chunk * patches.x.values
+        fill(e, dx, patches.x.values)
+        with e.loop(patches.positions) as position:
+            place = (position * self.images + e.chunk) * patches.values
+            patches.add_back(e, dx, e.pointer(0) + place, position)
+
+
+@dataclass(frozen=True)
+class LocalBackwardFilter(LocalKernel):
+    """x, dy, dw, db."""
+
+    bias: bool
+
+    @property
+    def private(self) -> int:
+        # A micro-tile has at most 16 rows, so the packed gradients are that much longer at most.
+        packed = self.images * (self.filters + 16)
+        patches = self.images * self.patches.values + OVERRUN
+        return 4 * (STASH_VALUES + PANEL_VALUES + patches + packed)
+
+    def emit(self, e: Emitter) -> None:
+        x, dy, dw, db = (e.pointer(i) for i in range(4))
+        images, filters = e.integer(self.images), e.integer(self.filters)
+        free = e.scratch + (STASH_VALUES + PANEL_VALUES)
+        rows = self.pack(e, x, free)
+        packed = free + (self.images * self.patches.values + OVERRUN)
+        gradients = self.at_position(e, dy)
+        with e.loop(filters, step=e.isa.tile_rows) as k:
+            tile = packed + k * images
+            pack_columns(e, tile, gradients, images, k, filters)
+            if self.bias:
+                place = db + (e.chunk * self.filters + k)
+                add_bias_gradient(e, tile, images, place, filters - k)
+        columns = whole(e, self.patches.values)
+        backward_filter(e, packed, rows, self.weights(e, dw), images, filters, columns)
+
+
+def local_forward(isa: Isa, task: Task) -> Lowering:
+    """Position by position."""
+    local, images = task.what, task.batch
+    patches = Patches(task.inputs[0], local.window)
+    kernel = LocalForward(patches, local.filters, images, DotTile.of(isa, images), local.bias)
+    arguments = ("x0", "w.w", "w.b" if local.bias else 0, "y")
+    return Lowering((Launch(kernel, patches.positions, arguments),))
+
+
+def local_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
+    """By the patches and then the volume, where that is wanted; by the filters."""
+    local, images = task.what, task.batch
+    patches = Patches(task.inputs[0], local.window)
+    sizes = patches, local.filters, images
+    arguments = ("x0", "dy", "dw.w", "dw.b" if local.bias else 0)
+    filters = Launch(LocalBackwardFilter(*sizes, local.bias), patches.positions, arguments)
+    if "dx0" not in task.roles:
+        return Lowering((filters,))
+    by_patches = ("dy", "w.w", "scratch.patches")
+    launches = (
+        Launch(LocalBackwardPatches(*sizes), patches.positions, by_patches),
+        Launch(LocalFold(*sizes), images, ("scratch.patches", "dx0")),
+        filters,
+    )
+    return Lowering(launches, {"patches": 4 * images * patches.positions * patches.values})

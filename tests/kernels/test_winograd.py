@@ -1,0 +1,125 @@
+"""Winograd's convolution, all three passes, against the float64 definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conv_tasks import check, run_both
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from examples import example
+from striate.kernels import Isa, candidates_for, host, target
+from striate.kernels.compile import llvm_text, object_code
+from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
+from striate.kernels.winograd_matrices import minimal
+from striate.layers import Conv, Shape, Window
+from striate.plan import Task
+
+WINOGRAD = (WinogradForward, WinogradBackward)
+TOLERANCE = 1e-5
+"""Of the largest value. Measured: 2e-6 to 5e-6; the transforms multiply by up to 8."""
+
+
+@pytest.mark.parametrize(("m", "r"), [(4, 3), (3, 4)])
+def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
+    rng = np.random.default_rng(0)
+    data, taps = rng.standard_normal(m + r - 1), rng.standard_normal(r)
+    f = minimal(m, r)
+    found = np.array(f.output) @ ((np.array(f.filter) @ taps) * (np.array(f.data) @ data))
+    np.testing.assert_allclose(found, np.correlate(data, taps), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("isa", [host(), target("sse2")], ids=lambda isa: isa.name)
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("8x8x16 -> CONV3-16", 2),
+        ("9x7x16 -> CONV3-20", 1),
+        ("13x6x32 -> CONV3-32 P=0", 2),
+        ("5x5x16 -> CONV3-24 P=2", 1),
+        ("5x5x16 -> CONV3-48 P=0,1,2,0 bias=no", 2),
+        ("30x30x16 -> CONV3-80", 2),
+    ],
+)
+def test_examples(text: str, passes: int, isa: Isa) -> None:
+    conv, (x,) = example(text)
+    assert check(WINOGRAD, conv, x, isa, TOLERANCE) >= passes
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    st.integers(3, 13),
+    st.integers(3, 13),
+    st.sampled_from([16, 32]),
+    st.sampled_from([5, 16, 32]),
+    st.tuples(*[st.integers(0, 2)] * 4),
+    st.booleans(),
+)
+def test_any_shape(
+    height: int, width: int, channels: int, filters: int, pad: Any, bias: bool
+) -> None:
+    conv = Conv(filters, Window((3, 3), pad=pad), bias=bias)
+    assert check(WINOGRAD, conv, Shape(height, width, channels), host(), TOLERANCE) >= 1
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    conv, (x,) = example("18x18x32 -> CONV3-96")
+    one = run_both(WINOGRAD, conv, x, host(), threads=1, batch=9)
+    for threads in (2, 3):
+        more = run_both(WINOGRAD, conv, x, host(), threads, batch=9)
+        for first, second in zip(one, more, strict=True):
+            assert first is not None
+            assert second is not None
+            for role in first:
+                np.testing.assert_array_equal(first[role], second[role])
+
+
+@pytest.mark.parametrize("name", ["sse2", "avx2", "avx512", "neon"])
+def test_every_target_gets_object_code(name: str) -> None:
+    isa = target(name)
+    conv, (x,) = example("9x9x32 -> CONV3-32")
+    roles = {"dx0": "dx0"}
+    for kind, maker in zip(("forward", "backward"), WINOGRAD, strict=True):
+        task = Task(kind, "conv1", conv, 2, (x,), conv.shape(x), True, roles)
+        for launch in maker(isa).lower(task).launches:
+            assert len(object_code(llvm_text(launch.kernel, isa), isa)) > 500
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("9x9x16 -> CONV5-16", "the filters are not 3x3"),
+        ("9x9x16 -> CONV3-16 dilation=2", "the filters are not 3x3"),
+        ("9x9x16 -> CONV3-16 S=2", "the stride is not 1"),
+        ("9x9x32 -> CONV3-32 groups=2", "there are groups"),
+        ("9x9x16 -> CONV3-16 P=3", "the padding is larger than 2"),
+    ],
+)
+def test_it_says_where_it_does_not_apply(text: str, why: str) -> None:
+    conv, (x,) = example(text)
+    isa = target("avx2")
+    task = Task("forward", "conv1", conv, 2, (x,), conv.shape(x), True, {})
+    assert WinogradForward(isa).refuses(task) == why
+    assert WinogradBackward(isa).refuses(task) == why
+
+
+def test_channels_must_be_whole_vectors() -> None:
+    isa = target("avx2")
+    conv, (x,) = example("9x9x3 -> CONV3-16")
+    task = Task("forward", "conv1", conv, 2, (x,), conv.shape(x), True, {})
+    assert WinogradForward(isa).refuses(task) == "3 channels are not whole vectors of 8"
+    assert WinogradBackward(isa).refuses(task) == (
+        "3 channels and 16 filters are not whole blocks of 16"
+    )
+
+
+def test_exact_leaves_it_out() -> None:
+    conv, (x,) = example("9x9x16 -> CONV3-16")
+    task = Task("forward", "conv1", conv, 2, (x,), conv.shape(x), True, {})
+    names = [candidate.name for candidate in candidates_for(host())(task)]
+    assert names == ["direct convolution", "winograd"]
+    exact = [candidate.name for candidate in candidates_for(host(), exact=True)(task)]
+    assert exact == ["direct convolution"]

@@ -1,0 +1,201 @@
+"""The whole way: a net as text becomes a program that does what its definition says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy_program import NumpyProgram
+
+from striate.check import check
+from striate.errors import BudgetError, CompileError, InputError, NetError
+from striate.graph import Network
+from striate.layers import SoftmaxLoss, SvmLoss
+from striate.optimizers import Optimizer, optimizer
+from striate.pipeline import Training, compile_net, read_graph, require_memory
+from striate.run import Program
+from striate.train.initialise import initialise
+
+NETS = {
+    "list": "INPUT 12x12x3 -> [[CONV3-16 -> RELU]*2 -> POOL2]*2 -> FC 20 -> RELU -> FC 5",
+    "residual": "INPUT 8x8x3 -> CONV3-16 bias=no -> BATCHNORM -> RELU -> [SUM{ CONV3-16 bias=no"
+    " -> BATCHNORM -> RELU -> CONV3-16 bias=no -> BATCHNORM | SKIP } -> RELU]*2"
+    " -> POOL global avg -> FC 5",
+    "inception": "INPUT 8x8x4 -> CONCAT{ CONV1-3 -> RELU | CONV3-5 -> RELU | POOL3 S=1 P=1"
+    " -> CONV1-2 } -> LRN -> CONV3-8 groups=2 S=2 P=1,0,1,0 -> LEAKY -> FC 5",
+    "odd": "INPUT 9x7x2 -> LOCAL3-4 P=0 -> TANH -> POOL2 avg fit=ceil -> FLATTEN -> DROPOUT 0.3"
+    " -> FC 5",
+    "nested": "INPUT 6x6x3 -> CONV3-4 -> SUM{ SUM{ CONV3-4 | SKIP } -> GELU | CONV1-4 | SKIP }"
+    " -> GROUPNORM groups=2 -> SILU -> POOL2 l2 -> FC 5",
+}
+
+
+def network(text: str) -> Network:
+    graph = read_graph(text)
+    return Network(graph, initialise(check(graph).parameters, seed=3))
+
+
+def batch_for(program: Any, kind: str = "float32") -> tuple[Any, Any]:
+    rng = np.random.default_rng(5)
+    shape = program.checked.shapes["input"].array(program.batch)
+    if kind == "uint8":
+        images: Any = rng.integers(0, 256, shape, dtype=np.uint8)
+    else:
+        images = rng.standard_normal(shape).astype(np.float32)
+    return images, rng.integers(0, program.classes, program.batch)
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("rule", [optimizer("sgd", rate=0.05, weight_decay=0.01)])
+def test_training_and_inference_follow_the_definition(name: str, rule: Optimizer) -> None:
+    net = network(NETS[name])
+    ours = compile_net(net, 4, Training(SoftmaxLoss(), rule), threads=2, seed=7)
+    exact = NumpyProgram(net.graph, 4, SoftmaxLoss(), rule, seed=7)
+    exact.load(net.weights)
+    images, labels = batch_for(ours)
+    for _ in range(3):
+        assert ours.step(images, labels) == pytest.approx(exact.step(images, labels), rel=2e-4)
+    for node, parameters in exact.weights.items():
+        for parameter, values in parameters.items():
+            found = ours.weights[node][parameter]
+            assert np.abs(found - values).max() <= 3e-4 * max(1, np.abs(values).max()), (
+                f"{node}.{parameter}"
+            )
+    inference = compile_net(Network(net.graph, ours.weights), 4, threads=2)
+    assert np.abs(inference(images) - exact(images)).max() < 3e-3
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_no_bit_depends_on_the_number_of_threads(name: str) -> None:
+    net = network(NETS[name])
+
+    def trained(threads: int) -> Program:
+        parts = Training(SoftmaxLoss(), optimizer("adam"), clip=0.5)
+        program = compile_net(net, 5, parts, threads=threads)
+        images, labels = batch_for(program)
+        for _ in range(3):
+            program.step(images, labels)
+        return program
+
+    one = trained(1)
+    for threads in (2, 3):
+        more = trained(threads)
+        for node, parameters in one.weights.items():
+            for parameter, values in parameters.items():
+                np.testing.assert_array_equal(values, more.weights[node][parameter])
+
+
+@pytest.mark.parametrize("target", ["host", "sse2"])
+@pytest.mark.parametrize("exact", [False, True])
+def test_targets_and_exactness(target: str, exact: bool) -> None:
+    net = network(NETS["list"])
+    program = compile_net(net, 3, threads=1, target_name=target, exact=exact)
+    images, _ = batch_for(program)
+    found = {choice.candidate for choice in program.plan.choices}
+    assert ("winograd" in found) is not exact
+    reference = NumpyProgram(net.graph, 3)
+    reference.load(net.weights)
+    assert np.abs(program(images) - reference(images)).max() < 1e-4
+
+
+def test_what_has_no_kernel_runs_its_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("striate.kernels.candidates.CANDIDATES", {})
+    for text in NETS.values():
+        net = network(text)
+        rule = optimizer("sgd", rate=0.05)
+        program = compile_net(net, 4, Training(SvmLoss(), rule, clip=1.0), threads=1)
+        assert not any(choice.native for choice in program.plan.choices)
+        exact = NumpyProgram(net.graph, 4, SvmLoss(), rule, clip=1.0)
+        exact.load(net.weights)
+        images, labels = batch_for(program)
+        for _ in range(2):
+            assert program.step(images, labels) == pytest.approx(
+                exact.step(images, labels), rel=1e-4
+            )
+
+
+def test_uint8_images_and_fewer_than_a_batch() -> None:
+    program = compile_net(network(NETS["list"]), 4, threads=1)
+    images, _ = batch_for(program, "uint8")
+    scores = program(images)
+    np.testing.assert_array_equal(scores, program(images.astype(np.float32)))
+    np.testing.assert_array_equal(scores[:2], program(images[:2]))
+
+
+def test_changed_weights_are_used_after_loading_them() -> None:
+    net = network(NETS["list"])
+    program = compile_net(net, 4, threads=1)
+    images, _ = batch_for(program)
+    before = program(images)
+    program.load({n: {p: 2 * w for p, w in own.items()} for n, own in net.weights.items()})
+    assert not np.allclose(before, program(images))
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [
+        (
+            np.zeros((4, 12, 12), np.float32),
+            "images: expected [n, 12, 12, 3] of uint8 or float32, got [4, 12, 12] of float32",
+        ),
+        (
+            np.zeros((4, 12, 12, 3), np.int64),
+            "images: expected [n, 12, 12, 3] of uint8 or float32, got [4, 12, 12, 3] of int64",
+        ),
+        (
+            np.zeros((5, 12, 12, 3), np.uint8),
+            "images: expected 1 to 4, the batch, got 5",
+        ),
+    ],
+)
+def test_wrong_images(images: Any, text: str) -> None:
+    program = compile_net(network(NETS["list"]), 4, threads=1)
+    with pytest.raises(InputError) as caught:
+        program(images)
+    assert str(caught.value) == text
+
+
+def test_wrong_labels_and_wrong_programs() -> None:
+    net = network(NETS["list"])
+    program = compile_net(net, 4, Training(SoftmaxLoss(), optimizer("sgd")), threads=1)
+    images, labels = batch_for(program)
+    cases = [
+        ((images[:2], labels[:2]), "images: expected a whole batch of 4, got 2"),
+        ((images, labels[:2]), "labels: expected 4 whole numbers, got [2] of int64"),
+        ((images, labels * 0.5), "labels: expected 4 whole numbers, got [4] of float64"),
+        (
+            (images, np.array([0, 5, 1, 2])),
+            "labels: 5 is out of range, the net has 5 scores: expected 0 to 4",
+        ),
+        (
+            (images, np.array([0, -1, 1, 2])),
+            "labels: -1 is out of range, the net has 5 scores: expected 0 to 4",
+        ),
+    ]
+    for arguments, text in cases:
+        with pytest.raises(InputError) as caught:
+            program.step(*arguments)
+        assert str(caught.value) == text
+    assert program.steps == 0
+    with pytest.raises(InputError) as caught:
+        compile_net(net, 4, threads=1).step(images, labels)
+    assert str(caught.value) == "this program was compiled for inference; compile(training=True)"
+    with pytest.raises(InputError) as caught:
+        program.load({"conv1": {"w": np.zeros((1, 2))}})
+    assert str(caught.value) == "weights of input.mean: expected shape [3], got nothing"
+
+
+def test_what_cannot_be_compiled_is_refused() -> None:
+    net = network(NETS["list"])
+    with pytest.raises(CompileError) as caught:
+        compile_net(net, 4, target_name="mmx")
+    assert str(caught.value) == "unknown target 'mmx': expected host, sse2, avx2, avx512, neon"
+    with pytest.raises(NetError):
+        compile_net(Network(read_graph("INPUT 9x9x1 -> POOL2 -> FC 2")), 4)
+    program = compile_net(net, 4, threads=1)
+    with pytest.raises(BudgetError) as refused:
+        require_memory(program.plan, 1000)
+    assert str(refused.value).startswith("an inference with a batch of 4 needs ")
+    assert str(refused.value).endswith("but 1.000 kB are available; use a smaller input or net")
+    require_memory(program.plan, None)
