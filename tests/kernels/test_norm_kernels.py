@@ -84,10 +84,10 @@ def test_a_large_mean_costs_no_accuracy(norm: Layer) -> None:
     arrays["x0"] = arrays["x0"] + np.float32(1000)
     found = run_native(norm, (x,), arrays, gradient, ISAS[0]).found
     expected = run_definition(norm, arrays, gradient)
-    # The inputs themselves are known to 3e-5, so that this much is what any order of sums may lose.
+    # A mean of 1000 in float32 is off by up to 3e-5 deviations, however it is summed up.
     for role, exact in expected.items():
         error = np.abs(found[role] - exact).max() / np.abs(exact).max()
-        assert error < 6e-5, role
+        assert error < 1e-4, role
 
 
 def test_nan_reaches_the_running_statistics() -> None:

@@ -87,10 +87,10 @@ def test_factors_stay_between_0_and_1(step: int, total: int, epoch: int) -> None
     [
         (
             "cosin",
-            "schedule: expected one of constant, step, cosine, onecycle, warmup, got 'cosin'; did "
-            "you mean cosine?",
+            "unknown schedule 'cosin': did you mean cosine? "
+            "known: constant, step, cosine, onecycle, warmup",
         ),
-        ("", "schedule: expected one of constant, step, cosine, onecycle, warmup, got ''"),
+        ("", "unknown schedule '': known: constant, step, cosine, onecycle, warmup"),
         ("constant:1", "schedule: expected constant, got 'constant:1'"),
         (
             "step",

@@ -21,7 +21,6 @@ from striate.app import (  # noqa: F401 (importing a verb registers it)
 )
 from striate.app.verbs import MACHINE, app, verb
 
-
 OVERVIEW = (
     "A ConvNet compiler and workbench.\n\n"
     "Write a net as the CS231n notes do, see every size and cost, train it with natively compiled "

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NET = "INPUT -> [CONV3-16 -> RELU -> POOL2]*2 -> CONV3-32 -> RELU -> FC 64 -> RELU -> FC"
 RECIPE = {"epochs": 6, "batch": 32, "rate": 0.02, "optimizer": "sgd,nesterov=yes"}
-SHOWN = 8
+SHOWN = 6
 
 
 @verb("demo", TRAINING, ["striate demo"])

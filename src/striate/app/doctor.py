@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+import striate
 from striate.app.terminal import complain, say, say_parts
 from striate.app.verbs import MACHINE, verb
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGES = (
-    "striate",
     "numpy",
     "llvmlite",
     "safetensors",
@@ -74,6 +74,7 @@ def _software() -> list[tuple[str, str]]:
     from striate.kernels.cache import directory
 
     return [
+        ("striate", striate.__version__),
         ("python", f"{platform.python_version()} ({platform.python_implementation()})"),
         ("packages", ", ".join(_version(name) for name in PACKAGES)),
         ("optional", ", ".join(_version(name) for name in OPTIONAL)),
@@ -102,8 +103,6 @@ def _cache(folder: Path | None) -> str:
 def _self_test() -> str | None:
     """What is wrong, or None."""
     import numpy as np
-
-    import striate
 
     random = np.random.default_rng(0)
     net = striate.net(TEST_NET).init(seed=0)

@@ -145,7 +145,7 @@ def _bar() -> Iterator[Progress]:
     columns = [
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(24),
+        BarColumn(24, complete_style="cyan", finished_style="green"),
         MofNCompleteColumn(),
         TextColumn("{task.fields[figures]}"),
         TextColumn("{task.fields[left]}", style="bright_black" if coloured() else ""),

@@ -38,8 +38,8 @@ def say_start(data: str, net: Net, parts: Parts, recipe: Recipe) -> None:
     rule = recipe.make_optimizer()
     say_parts(
         [
-            (recipe.optimizer, "bold"),
-            (f"  rate {rule.rate:g}, schedule {recipe.schedule}, batch {recipe.batch}, ", ""),
+            ("training  ", "bold"),
+            (f"{recipe.optimizer}, rate {rule.rate:g}, schedule {recipe.schedule}, batch {recipe.batch}, ", ""),
             (f"loss {recipe.loss}, augmentation {recipe.augment}, seed {recipe.seed}", ""),
         ]
     )

@@ -108,8 +108,8 @@ def say_table(text: str, totals: bool = False) -> None:
 
 
 def _row(line: str) -> Text:
-    """The line of a table with its first word in colour."""
+    """The line of a table with its first column in colour."""
     from rich.text import Text
 
-    name, space, rest = line.partition(" ")
+    name, space, rest = line.partition("  ")
     return Text.assemble((name, "cyan"), space + rest)

@@ -11,9 +11,19 @@ from striate.app.data import DATA_HELP
 from striate.app.nets import SetOption, ThreadsOption, variables_of
 from striate.app.verbs import TRAINING, verb
 
+HOW, UNTIL, RUN = "How to train", "When to end", "The run"
 
-def _option(help: str, default: str | bool, *names: str, **more: Any) -> Any:  # noqa: A002
-    return typer.Option(*names, help=help, show_default=default, **more)
+
+def _option(help: str, default: str, metavar: str, *names: str, panel: str = HOW) -> Any:  # noqa: A002
+    """An option whose default comes from the recipe, and is only told here."""
+    told = f" [dim]\\[default: {default}][/dim]" if default else ""
+    return typer.Option(
+        *names, help=help + told, metavar=metavar, show_default=False, rich_help_panel=panel
+    )
+
+
+def _flag(help: str, *names: str) -> Any:  # noqa: A002
+    return typer.Option(*names, help=help, rich_help_panel=RUN)
 
 
 @verb(
@@ -38,95 +48,90 @@ def train(
             "A notation in quotes, a file with one, a name of the zoo, or a .safetensors file to "
             "start from. A bare INPUT and a bare last FC take the sizes of the data.",
             "tinyvgg",
-            metavar="NET",
+            "NET",
         ),
     ] = None,
-    epochs: Annotated[
-        int | None, _option("How often to go through the images.", "10", metavar="N")
-    ] = None,
-    steps: Annotated[
-        int | None, _option("Updates of the whole run, instead.", False, metavar="N")
-    ] = None,
-    batch: Annotated[int | None, _option("Images in one update.", "64", metavar="N")] = None,
-    rate: Annotated[
-        float | None, _option("Learning rate.", "the optimizer's own", metavar="X")
+    loss: Annotated[
+        str | None, _option("softmax, svm or l2; also svm,margin=2.", "softmax", "NAME")
     ] = None,
     optimizer: Annotated[
         str | None,
         _option(
-            "sgd, adagrad, rmsprop, adam, adamw; also sgd,momentum=0.95,nesterov=yes.",
+            "sgd, adagrad, rmsprop, adam or adamw; also sgd,momentum=0.95,nesterov=yes.",
             "sgd",
-            metavar="NAME",
+            "NAME",
         ),
     ] = None,
-    loss: Annotated[
-        str | None, _option("softmax, svm, l2; also svm,margin=2.", "softmax", metavar="NAME")
-    ] = None,
+    rate: Annotated[float | None, _option("Learning rate.", "the optimizer's own", "X")] = None,
     schedule: Annotated[
         str | None,
-        _option(
-            "constant, cosine, onecycle, step:30,60, warmup:2+cosine.", "cosine", metavar="TEXT"
-        ),
+        _option("constant, cosine, onecycle, step:30,60 or warmup:2+cosine.", "cosine", "TEXT"),
     ] = None,
+    batch: Annotated[int | None, _option("Images in one update.", "64", "N")] = None,
     augment: Annotated[
-        str | None, _option("Such as crop=4,flip,jitter=0.2,cutout=8.", "none", metavar="TEXT")
+        str | None, _option("Such as crop=4,flip,jitter=0.2,cutout=8.", "none", "TEXT")
     ] = None,
     weight_decay: Annotated[
-        float | None,
-        _option("Pull of the weights (not biases, not norms) to zero.", "0", metavar="X"),
+        float | None, _option("Pull of weights to zero; not of biases and norms.", "0", "X")
     ] = None,
     clip: Annotated[
-        float | None, _option("Norm that all gradients are scaled down to.", False, metavar="X")
+        float | None, _option("Norm that all gradients are scaled down to.", "", "X")
     ] = None,
     label_smoothing: Annotated[
-        float | None,
-        _option("Share of softmax's target spread over all classes.", "0", metavar="X"),
+        float | None, _option("Share of softmax's target spread over all classes.", "0", "X")
+    ] = None,
+    seed: Annotated[
+        int | None, _option("Of weights, order, augmentation and dropout.", "0", "N")
+    ] = None,
+    epochs: Annotated[
+        int | None, _option("How often to go through the images.", "10", "N", panel=UNTIL)
+    ] = None,
+    steps: Annotated[
+        int | None, _option("Updates of the whole run, instead of epochs.", "", "N", panel=UNTIL)
     ] = None,
     patience: Annotated[
-        int | None,
-        _option("Epochs without improvement after which the run ends.", False, metavar="N"),
+        int | None, _option("Epochs without improvement to wait for.", "", "N", panel=UNTIL)
     ] = None,
-    max_time: Annotated[
-        float | None, _option("Seconds after which the run ends.", False, metavar="X")
-    ] = None,
+    max_time: Annotated[float | None, _option("Seconds of training.", "", "X", panel=UNTIL)] = None,
     overfit: Annotated[
         int | None,
         _option(
-            "Train on so many batches only: can the net learn anything at all?", False, metavar="N"
+            "Use so many batches over and over: can the net learn anything at all?",
+            "",
+            "N",
+            panel=UNTIL,
         ),
     ] = None,
-    save_every: Annotated[
-        int | None, _option("Updates between checkpoints within an epoch.", False, metavar="N")
+    resume: Annotated[
+        bool, _flag("Go on with a run, the latest unless --run names one.", "--resume")
+    ] = False,
+    run: Annotated[
+        Path | None, _option("The folder of the run to go on with.", "", "DIR", panel=RUN)
     ] = None,
-    seed: Annotated[
-        int | None, _option("Of weights, order, augmentation and dropout.", "0", metavar="N")
+    runs: Annotated[
+        Path | None, _option("Where run folders are made.", "runs/train", "DIR", panel=RUN)
     ] = None,
     held_out: Annotated[
         float | None,
         _option(
             "Share of the training images that judges the epochs.",
             "0.1",
+            "SHARE",
             "--validation",
-            metavar="SHARE",
+            panel=RUN,
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run, the latest unless --run names one.")
-    ] = False,
-    run: Annotated[
-        Path | None, _option("The folder of the run to go on with.", False, metavar="DIR")
+    save_every: Annotated[
+        int | None, _option("Updates between checkpoints within an epoch.", "", "N", panel=RUN)
     ] = None,
-    runs: Annotated[
-        Path | None, _option("Where run folders are made.", "runs/train", metavar="DIR")
-    ] = None,
-    threads: ThreadsOption = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse data with files that cannot be read.")
+        bool, _flag("Refuse data with files that cannot be read.", "--strict")
     ] = False,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write files for TensorBoard too.")
+        bool, _flag("Write files for TensorBoard too.", "--tensorboard")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the end only.")] = False,
+    quiet: Annotated[bool, _flag("Show the end only.", "--quiet", "-q")] = False,
+    threads: ThreadsOption = None,
     set_: SetOption = [],  # noqa: B006
 ) -> None:
     """Train a net on images, and keep everything about the run in a folder.

@@ -26,7 +26,7 @@ from striate.kernels.elementwise import (
     sum_backward,
     sum_forward,
 )
-from striate.kernels.fc import fc_backward, fc_forward
+from striate.kernels.fc_ways import DotsForward, OuterForward, fc_backward
 from striate.kernels.group_norm import lower_group_norm, lower_group_norm_backward
 from striate.kernels.isa import Isa
 from striate.kernels.local import local_backward, local_forward
@@ -74,7 +74,7 @@ CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]
     ("backward", RNorm): (only("response norm", lower_spatial_norm_backward),),
     ("forward", CNorm): (only("response norm", lower_spatial_norm),),
     ("backward", CNorm): (only("response norm", lower_spatial_norm_backward),),
-    ("forward", Fc): (only("dot products", fc_forward),),
+    ("forward", Fc): (OuterForward, DotsForward),
     ("backward", Fc): (only("outer products", fc_backward),),
     ("forward", Local): (only("dot products at each position", local_forward),),
     ("backward", Local): (only("outer products at each position", local_backward),),

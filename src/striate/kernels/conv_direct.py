@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_pack import blocks_of, pack_backward, pack_forward
+from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import clamped
@@ -37,6 +37,9 @@ class DirectConvolution(NativeKernel):
         dilation: distance between its cells.
         bias: whether the sums start from a bias.
         relu: whether max(0, .) follows.
+        spacing: rows and columns from one output to the next in memory; y then starts at the
+            first of them.
+        full: rows and columns of the volume that y is, where the spacing is not 1.
     """
 
     panel: Panel
@@ -47,10 +50,18 @@ class DirectConvolution(NativeKernel):
     dilation: tuple[int, int]
     bias: bool
     relu: bool = False
+    spacing: tuple[int, int] = (1, 1)
+    full: tuple[int, int] = (0, 0)
 
     @property
     def private(self) -> int:
-        return 0 if self.panel.is_input_itself else self.panel.values * 4
+        return 0 if self._reads_input else self.panel.values * 4
+
+    @property
+    def _reads_input(self) -> bool:
+        """Whether the input itself serves as the panel of every band."""
+        visited = (self.output_rows - 1) * self.panel.stride[0] + 1
+        return self.panel.is_input_itself and visited <= self.panel.height
 
     def emit(self, e: Emitter) -> None:
         x, packed, bias, y = (e.pointer(i) for i in range(4))
@@ -60,13 +71,13 @@ class DirectConvolution(NativeKernel):
         first = band * panel.rows
         rows = e.integer_minimum(self.output_rows - first, panel.rows)
         volume = x + image * (panel.height * panel.width * panel.channels)
-        if panel.is_input_itself:
+        if self._reads_input:
             source = volume + first * (panel.stride[0] * panel.width * panel.channels)
         else:
             source = e.scratch
             panel.emit(e, volume, first, rows, source)
         depth = self.groups * self.filters
-        target = y + (image * self.output_rows + first) * (panel.columns * depth)
+        target = y + self._row(image, first) * depth
         columns = e.isa.tile_columns
         blocks = blocks_of(self.filters, columns)
         channels = panel.channels // self.groups
@@ -106,17 +117,30 @@ class DirectConvolution(NativeKernel):
             for r in range(e.isa.tile_rows):
                 pixel = clamped(e, tile + r, pixels - 1)
                 inputs.append(source + self._offset(pixel))
-                outputs.append(target + pixel * depth)
+                outputs.append(target + self._pixel(pixel) * depth)
             sums = self._tile(e, inputs, weights, bias, count)
             for out, vectors in zip(outputs, sums, strict=True):
                 for v, total in enumerate(vectors):
                     value = e.maximum(total, 0.0) if self.relu else total
                     out.store_vector(value, v * e.lanes, _lanes(e, count, v))
 
+    def _row(self, image: Value, row: Value) -> Value:
+        """The pixel of y at which an output row starts."""
+        if self.spacing == (1, 1):
+            return (image * self.output_rows + row) * self.panel.columns
+        return (image * self.full[0] + row * self.spacing[0]) * self.full[1]
+
+    def _pixel(self, pixel: Value) -> Value:
+        """How far behind the band's first output pixel another lies."""
+        if self.spacing == (1, 1):
+            return pixel
+        row, column = pixel // self.panel.columns, pixel % self.panel.columns
+        return row * (self.spacing[0] * self.full[1]) + column * self.spacing[1]
+
     def _offset(self, pixel: Value) -> Value:
         """Where a pixel's window starts in the panel (or in the input itself)."""
         panel = self.panel
-        length = panel.width * panel.channels if panel.is_input_itself else panel.row_length
+        length = panel.width * panel.channels if self._reads_input else panel.row_length
         down, across = panel.stride[0] * length, panel.stride[1] * panel.channels
         if down == panel.columns * across:
             return pixel * across
@@ -162,7 +186,7 @@ def forward_kernel(conv: Conv, x: Shape, relu: bool = False) -> DirectConvolutio
     window, y = conv.window, conv.shape(x)
     before = (window.sides[0], window.sides[2])
     row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
-    rows = _band(y.height, row_bytes, window.stride[0], window.reach[0])
+    rows = band_rows(y.height, row_bytes, window.stride[0], window.reach[0])
     panel = Panel(x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before)
     per_group = conv.filters // conv.groups
     return DirectConvolution(
@@ -170,36 +194,14 @@ def forward_kernel(conv: Conv, x: Shape, relu: bool = False) -> DirectConvolutio
     )
 
 
-def backward_kernel(conv: Conv, x: Shape) -> DirectConvolution:
-    """The kernel of backward-data: the output's gradient, spread by the stride, is the input."""
-    window, y = conv.window, conv.shape(x)
-    top, left = window.reach[0] - 1 - window.sides[0], window.reach[1] - 1 - window.sides[2]
-    row_bytes = 4 * y.channels * (x.width - 1 + window.reach[1])
-    rows = _band(x.height, row_bytes, 1, window.reach[0])
-    panel = Panel(
-        y.height,
-        y.width,
-        y.channels,
-        rows,
-        x.width,
-        window.reach,
-        (1, 1),
-        (top, left),
-        window.stride,
-    )
-    depth = x.channels // conv.groups
-    return DirectConvolution(
-        panel, x.height, conv.groups, depth, window.size, window.dilation, bias=False
-    )
-
-
-def _band(rows: int, row_bytes: int, stride: int, reach: int) -> int:
+def band_rows(rows: int, row_bytes: int, stride: int, reach: int) -> int:
     """Output rows of a band: as many as the panel's budget holds, evenly spread."""
     most = max(1, (PANEL_BYTES // row_bytes - reach) // stride + 1)
     return -(-rows // -(-rows // most))
 
 
-def _chunks(kernel: DirectConvolution, batch: int) -> int:
+def chunks_of(kernel: DirectConvolution, batch: int) -> int:
+    """One chunk for each band of each image."""
     return batch * -(-kernel.output_rows // kernel.panel.rows)
 
 
@@ -221,21 +223,10 @@ class DirectForward:
         pack, size = pack_forward(conv, x, self.isa.tile_columns)
         kernel = forward_kernel(conv, x)
         bias = "w.b" if conv.bias else 0
-        main = Launch(kernel, _chunks(kernel, task.batch), ("x0", "scratch.packed", bias, "y"))
+        main = Launch(kernel, chunks_of(kernel, task.batch), ("x0", "scratch.packed", bias, "y"))
         return Lowering((pack, main), scratch={"packed": size})
 
 
 def seconds(isa: Isa, macs: int, fraction: float = 0.75) -> float:
     """Time of so many multiply-adds on one core at a fraction of a nominal peak."""
     return macs / (isa.lanes * 2 * 3.2e9 * fraction)
-
-
-def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
-    """The launches of backward-data and their scratch; none if nobody wants the gradient."""
-    if "dx0" not in task.roles:
-        return (), {}
-    conv, (x,) = task.what, task.inputs
-    pack, size = pack_backward(conv, x, isa.tile_columns)
-    kernel = backward_kernel(conv, x)
-    main = Launch(kernel, _chunks(kernel, task.batch), ("dy", "scratch.packed", 0, "dx0"))
-    return (pack, main), {"packed": size}

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_direct import data_gradient, seconds
+from striate.kernels.conv_data_gradient import data_gradient
+from striate.kernels.conv_direct import seconds
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa

@@ -38,26 +38,34 @@ class PackFilters(NativeKernel):
 
 @dataclass(frozen=True)
 class PackFlipped(NativeKernel):
-    """w, packed, filters per group, window cells, channels per group, blocks per group.
+    """w, packed, filters per group, channels per group, blocks per group; then, for the rows and
+    for the columns of the filters, their number, the first one, the step and the count to take.
 
     The filters of backward-data: rotated by 180 degrees, with channels and filters exchanged (the
     notes: "also a convolution, but with spatially-flipped filters"):
-    packed[block][cell][k][columns] = w[k][last - cell][channel]. One chunk is one block.
+    packed[block][row][column][k][columns] = w[k][last row - row][last column - column][channel].
+    One chunk is one block.
     """
 
     def emit(self, e: Emitter) -> None:
         w, packed = e.pointer(0), e.pointer(1)
-        filters, cells, depth, blocks = (e.argument(i) for i in range(2, 6))
-        columns = e.isa.tile_columns
+        filters, depth, blocks = (e.argument(i) for i in range(2, 5))
+        _, top, down, rows = (e.argument(i) for i in range(5, 9))
+        width, left, across, columns = (e.argument(i) for i in range(9, 13))
+        cells = e.argument(5) * width
+        lanes = e.isa.tile_columns
         group, block = e.chunk // blocks, e.chunk % blocks
-        first = block * columns
-        count = e.integer_minimum(depth - first, columns)
-        to = packed + e.chunk * cells * filters * columns
-        with e.loop(cells) as cell, e.loop(filters) as k:
-            source = w + ((group * filters + k) * cells + (cells - 1 - cell)) * depth + first
-            target = to + (cell * filters + k) * columns
+        first = block * lanes
+        count = e.integer_minimum(depth - first, lanes)
+        to = packed + e.chunk * rows * columns * filters * lanes
+        with e.loop(rows) as i, e.loop(columns) as j, e.loop(filters) as k:
+            row = top + (rows - 1 - i) * down
+            column = left + (columns - 1 - j) * across
+            cell = row * width + column
+            source = w + ((group * filters + k) * cells + cell) * depth + first
+            target = to + ((i * columns + j) * filters + k) * lanes
             copy(e, target, source, count)
-            fill(e, target + count, columns - count)
+            fill(e, target + count, lanes - count)
 
 
 def blocks_of(count: int, columns: int) -> int:
@@ -73,12 +81,3 @@ def pack_forward(conv: Conv, x: Shape, columns: int) -> tuple[Launch, int]:
     arguments = ("w.w", "scratch.packed", filters, cells, blocks)
     launch = Launch(PackFilters(), conv.groups * blocks, arguments, prepare=True)
     return launch, conv.groups * blocks * cells * columns * 4
-
-
-def pack_backward(conv: Conv, x: Shape, columns: int) -> tuple[Launch, int]:
-    """The launch that packs the flipped filters for backward-data, and the bytes it fills."""
-    filters, depth = conv.filters // conv.groups, x.channels // conv.groups
-    cells, blocks = conv.window.cells, blocks_of(depth, columns)
-    arguments = ("w.w", "scratch.packed", filters, cells, depth, blocks)
-    launch = Launch(PackFlipped(), conv.groups * blocks, arguments, prepare=True)
-    return launch, conv.groups * blocks * cells * filters * columns * 4

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from striate.kernels import dot_products, outer_products
 from striate.kernels.base import NativeKernel
+from striate.kernels.dot_products import DotTile
 from striate.kernels.emitter import Emitter
-from striate.kernels.fc import add_bias_gradient, backward_data, backward_filter
+from striate.kernels.fc import add_bias_gradient
 from striate.kernels.isa import Isa
+from striate.kernels.matrix import Matrix, Range
 from striate.kernels.memory_ops import fill
+from striate.kernels.outer_products import Product, pack_columns, packed_rows, rows_of
 from striate.kernels.patches import Patches
-from striate.kernels.products import (
-    PANEL_VALUES,
-    STASH_VALUES,
-    DotTile,
-    Matrix,
-    Range,
-    pack_columns,
-)
 from striate.kernels.values import Pointer
 from striate.plan.records import Launch, Lowering, Task
 
@@ -46,15 +42,15 @@ class LocalKernel(NativeKernel):
             self.patches.pack(e, rows.row(n), x + n * self.patches.x.values, e.chunk)
         return rows
 
-    def at_position(self, e: Emitter, values: Pointer) -> Matrix:
+    def at_position(self, values: Pointer) -> Matrix:
         """This position's channels of y or dy, a row for each image."""
         filters = self.filters
-        return Matrix(values + e.chunk * filters, self.patches.positions * filters)
+        return Matrix(values + values.emitter.chunk * filters, self.patches.positions * filters)
 
-    def weights(self, e: Emitter, w: Pointer) -> Matrix:
+    def weights(self, w: Pointer) -> Matrix:
         """This position's filters, or their gradient."""
         size = self.patches.values
-        return Matrix(w + e.chunk * (self.filters * size), size)
+        return Matrix(w + w.emitter.chunk * (self.filters * size), size)
 
 
 @dataclass(frozen=True)
@@ -66,20 +62,16 @@ class LocalForward(LocalKernel):
 
     @property
     def private(self) -> int:
-        return 4 * (STASH_VALUES + self.images * self.patches.values + OVERRUN)
+        return dot_products.PRIVATE_BYTES + 4 * (self.images * self.patches.values + OVERRUN)
 
     def emit(self, e: Emitter) -> None:
         x, w, b, y = (e.pointer(i) for i in range(4))
-        factors = self.pack(e, x, e.scratch + STASH_VALUES), self.weights(e, w)
+        free = e.scratch + dot_products.PRIVATE_BYTES // 4
+        factors = self.pack(e, x, free), self.weights(w)
         bias = b + e.chunk * self.filters if self.bias else None
-        ranges = whole(e, self.images), whole(e, self.filters)
+        ranges = Range.all(e, self.images), Range.all(e, self.filters)
         depth = e.integer(self.patches.values)
-        self.tile.sweep(e, factors, depth, self.at_position(e, y), ranges, bias, e.scratch)
-
-
-def whole(e: Emitter, count: int) -> Range:
-    """All of so many."""
-    return Range(e.integer(0), e.integer(count))
+        self.tile.multiply(e, factors, depth, self.at_position(y), ranges, bias)
 
 
 @dataclass(frozen=True)
@@ -88,15 +80,15 @@ class LocalBackwardPatches(LocalKernel):
 
     @property
     def private(self) -> int:
-        return 4 * (STASH_VALUES + PANEL_VALUES)
+        return outer_products.PRIVATE_BYTES
 
     def emit(self, e: Emitter) -> None:
         dy, w, gradients = (e.pointer(i) for i in range(3))
         size = self.patches.values
         to = Matrix(gradients + e.chunk * (self.images * size), size)
-        images, filters = e.integer(self.images), e.integer(self.filters)
-        rows = self.at_position(e, dy)
-        backward_data(e, rows, self.weights(e, w), to, images, filters, whole(e, size))
+        rows = rows_of(e, self.at_position(dy), Range.all(e, self.images))
+        product = Product(rows, self.weights(w), False, e.integer(self.filters), to)
+        product.emit(e, Range.all(e, size))
 
 
 @dataclass(frozen=True)
@@ -123,23 +115,24 @@ class LocalBackwardFilter(LocalKernel):
         # A micro-tile has at most 16 rows, so the packed gradients are that much longer at most.
         packed = self.images * (self.filters + 16)
         patches = self.images * self.patches.values + OVERRUN
-        return 4 * (STASH_VALUES + PANEL_VALUES + patches + packed)
+        return outer_products.PRIVATE_BYTES + 4 * (patches + packed)
 
     def emit(self, e: Emitter) -> None:
         x, dy, dw, db = (e.pointer(i) for i in range(4))
         images, filters = e.integer(self.images), e.integer(self.filters)
-        free = e.scratch + (STASH_VALUES + PANEL_VALUES)
-        rows = self.pack(e, x, free)
+        free = e.scratch + outer_products.PRIVATE_BYTES // 4
+        patches = self.pack(e, x, free)
         packed = free + (self.images * self.patches.values + OVERRUN)
-        gradients = self.at_position(e, dy)
+        gradients = self.at_position(dy)
         with e.loop(filters, step=e.isa.tile_rows) as k:
             tile = packed + k * images
             pack_columns(e, tile, gradients, images, k, filters)
             if self.bias:
                 place = db + (e.chunk * self.filters + k)
                 add_bias_gradient(e, tile, images, place, filters - k)
-        columns = whole(e, self.patches.values)
-        backward_filter(e, packed, rows, self.weights(e, dw), images, filters, columns)
+        rows = packed_rows(e, packed, filters, images)
+        product = Product(rows, patches, False, images, self.weights(dw))
+        product.emit(e, Range.all(e, self.patches.values))
 
 
 def local_forward(isa: Isa, task: Task) -> Lowering:

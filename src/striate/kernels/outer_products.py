@@ -1,7 +1,7 @@
 """Matrix products as sums of outer products: rows value by value, columns from packed panels.
 
-A block of up to BLOCK columns is packed as panels of a micro-tile's columns, PANEL_DEPTH rows deep;
-then every micro-tile of rows passes over the panels, broadcasting one value of each row at a time.
+A block of columns is packed as panels, each a micro-tile's columns wide and PANEL_DEPTH deep; then
+every micro-tile of rows passes over the panels, broadcasting one value of each row at a time.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from striate.kernels.emitter import Emitter
 from striate.kernels.matrix import Matrix, Range
 from striate.kernels.memory_ops import clamped, copy
-from striate.kernels.transpose import transpose
-from striate.kernels.values import Operand, Pointer, Value
+from striate.kernels.shuffles import transpose
+from striate.kernels.values import Pointer, Value, Variable
 
 PANEL_DEPTH = 128
 BLOCK = 128
-"""Columns packed at a time: neighbours in memory, so that a row is read line after line."""
+"""Columns packed at a time: neighbours in memory, so that rows are read line after line."""
 TILE_VALUES = 384
 """Values of the largest micro-tile of any target."""
 PRIVATE_BYTES = 4 * (TILE_VALUES + PANEL_DEPTH * BLOCK)
-"""Private memory of a sum of outer products, at the start of the scratch memory."""
+"""Private memory for the panels and one micro-tile, at the start of the scratch memory."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Rows:
 
     Attributes:
         count: how many rows there are.
-        tile: addresses of a micro-tile's rows that start at a given row, from a given depth on.
+        tile: addresses of a micro-tile's rows: from a first row and a depth on.
         step: distance between a row's values.
     """
 
@@ -39,15 +39,15 @@ class Rows:
     step: int
 
 
-def rows_of(e: Emitter, matrix: Matrix, count: Value) -> Rows:
-    """The rows of a matrix as they lie in memory; the last one stands in for those behind it."""
+def rows_of(e: Emitter, matrix: Matrix, within: Range) -> Rows:
+    """A range of a matrix's rows; the last stands in for those behind it."""
+    last = within.stop - 1
 
     def tile(first: Value, depth: Value) -> list[Pointer]:
-        return [
-            matrix.row(clamped(e, first + i, count - 1)) + depth for i in range(e.isa.tile_rows)
-        ]
+        start = within.first + first
+        return [matrix.row(clamped(e, start + i, last)) + depth for i in range(e.isa.tile_rows)]
 
-    return Rows(count, tile, 1)
+    return Rows(within.stop - within.first, tile, 1)
 
 
 def packed_rows(e: Emitter, packed: Pointer, count: Value, depth: Value) -> Rows:
@@ -66,61 +66,137 @@ def pack_columns(
     """A micro-tile's columns from ``first`` on, row after row; 0 behind the last of ``columns``."""
     height = e.isa.tile_rows
     for c in range(height):
-        inside = first + c < columns
         column = clamped(e, first + c, columns - 1)
         with e.loop(rows) as i:
-            value = source.row(i).load(column)
-            to.store(e.select(inside, value, 0.0), i * height + c)
+            value = e.select(first + c < columns, source.row(i).load(column), 0.0)
+            to.store(value, i * height + c)
 
 
-def multiply(
-    e: Emitter, rows: Rows, columns: Matrix, depth: Value, to: Matrix, within: Range
+@dataclass(frozen=True)
+class Product:
+    """to[r, c] = start[c] + Σ_i rows[r][i]·columns[i][c], or columns[c][i] if transposed.
+
+    Attributes:
+        rows: the left factor.
+        columns: the right factor.
+        transposed: whether a row of ``columns`` holds the values of one column of the product.
+        depth: number of terms.
+        to: where the product goes.
+        start: of the sums, a value for each column; else they start at 0.
+    """
+
+    rows: Rows
+    columns: Matrix
+    transposed: bool
+    depth: Value
+    to: Matrix
+    start: Pointer | None = None
+
+    def emit(self, e: Emitter, within: Range) -> None:
+        """All rows, and a range of columns."""
+        with (
+            e.loop(within.stop, start=within.first, step=BLOCK) as c,
+            e.loop(self.depth, step=PANEL_DEPTH) as i,
+        ):
+            width = e.integer_minimum(within.stop - c, BLOCK)
+            count = e.integer_minimum(self.depth - i, PANEL_DEPTH)
+            if self.transposed:
+                _pack_transposed(e, self.columns.at(c, i), count, width)
+            else:
+                _pack(e, self.columns.at(i, c), count, width)
+            to, start = self.to.at(0, c), self.start + c if self.start else None
+            with e.loop(self.rows.count, step=e.isa.tile_rows) as r:
+                pointers = self.rows.tile(r, i)
+                with e.loop(width, step=e.isa.tile_columns) as t:
+                    tile = _Tile(to.at(r, t), self.rows.count - r, width - t)
+                    first = start + t if start else None
+                    sums = tile.begin(e, i.equals(0), first)
+                    panel = e.scratch + TILE_VALUES + t * PANEL_DEPTH
+                    _accumulate(e, sums, pointers, self.rows.step, panel, count)
+                    tile.store(e, sums)
+
+
+def _pack(e: Emitter, source: Matrix, depth: Value, width: Value) -> None:
+    """Panels from rows of memory; what a panel holds behind the last column is never stored."""
+    columns = e.isa.tile_columns
+    with e.loop(depth) as i:
+        line, to = source.row(i), e.scratch + TILE_VALUES + i * columns
+        with e.loop(width, step=columns) as t:
+            for v in range(0, columns, e.lanes):
+                to.store_vector(line.vector(t + v), t * PANEL_DEPTH + v)
+
+
+def _pack_transposed(e: Emitter, source: Matrix, depth: Value, width: Value) -> None:
+    """Panels from columns that lie in memory as rows, a square of lanes at a time."""
+    columns = e.isa.tile_columns
+    with e.loop(width, step=e.lanes) as t:
+        lines = [source.row(clamped(e, t + lane, width - 1)) for lane in range(e.lanes)]
+        # Vectors of one panel alternate: t = panel·columns + vector·lanes.
+        first = t // columns * columns
+        to = e.scratch + TILE_VALUES + (first * PANEL_DEPTH + (t - first))
+        with e.loop(depth, step=e.lanes) as i:
+            square = transpose(e, [line.vector(i) for line in lines])
+            for lane, vector in enumerate(square):
+                to.store_vector(vector, (i + lane) * columns)
+
+
+Sums = list[list[Variable]]
+
+
+def _accumulate(
+    e: Emitter, sums: Sums, pointers: list[Pointer], step: int, panel: Pointer, depth: Value
 ) -> None:
-    """to[r, c] = Σ_i rows[r][i]·columns[i][c] for all rows and a range of columns."""
-    _multiply(e, rows, depth, to, within, None, lambda c, i, count, width: _pack(
-        e, Matrix(columns.row(i) + c, columns.step), count, width
-    ))
+    """Add the outer products of one panel to a micro-tile."""
+    columns = e.isa.tile_columns
+    with e.loop(depth) as i:
+        values = [panel.vector(i * columns + c) for c in range(0, columns, e.lanes)]
+        for pointer, totals in zip(pointers, sums, strict=True):
+            factor = pointer.broadcast(i * step)
+            for value, total in zip(values, totals, strict=True):
+                total.value = e.fma(factor, value, total.value)
 
 
-def multiply_transposed(
-    e: Emitter,
-    rows: Rows,
-    columns: Matrix,
-    depth: Value,
-    to: Matrix,
-    within: Range,
-    start: Pointer | None,
-) -> None:
-    """to[r, c] = start[c] + Σ_i rows[r][i]·columns[c][i] for all rows and a range of columns."""
-    last = within.stop - 1
-    _multiply(e, rows, depth, to, within, start, lambda c, i, count, width: _pack_transposed(
-        e, columns, (c, last), i, count, width
-    ))
+@dataclass(frozen=True)
+class _Tile:
+    """A micro-tile of the product.
 
+    Attributes:
+        to: where it lies.
+        rows: how many rows there are from its first on, perhaps more than its own.
+        columns: likewise.
+    """
 
-def _multiply(
-    e: Emitter,
-    rows: Rows,
-    depth: Value,
-    to: Matrix,
-    within: Range,
-    start: Pointer | None,
-    pack: Callable[[Value, Value, Value, Value], None],
-) -> None:
-    with (
-        e.loop(within.stop, start=within.first, step=BLOCK) as c,
-        e.loop(depth, step=PANEL_DEPTH) as i,
-    ):
-        width = e.integer_minimum(within.stop - c, BLOCK)
-        count = e.integer_minimum(depth - i, PANEL_DEPTH)
-        pack(c, i, count, width)
-        target = Matrix(to.start + c, to.step)
-        begin = start + c if start else None
-        with e.loop(rows.count, step=e.isa.tile_rows) as r:
-            pointers = rows.tile(r, i)
-            with e.loop(width, step=e.isa.tile_columns) as t:
-                tile = _Tile(e, target, rows.count, r, width, t)
-                panel = e.scratch + TILE_VALUES + t * PANEL_DEPTH
-                sums = tile.begin(begin, i.equals(0))
-                _accumulate(e, pointers, rows.step, panel, count, sums)
-                tile.store(sums)
+    to: Matrix
+    rows: Value
+    columns: Value
+
+    def begin(self, e: Emitter, fresh: Value, start: Pointer | None) -> Sums:
+        """What the sums start from: what is there, or the start if it is fresh."""
+        offsets = range(0, e.isa.tile_columns, e.lanes)
+        first = [start.vector(c) if start else e.splat(0.0) for c in offsets]
+        sums = []
+        for i in range(e.isa.tile_rows):
+            line = self.to.row(clamped(e, e.integer(i), self.rows - 1))
+            before = [line.vector(c) for c in offsets]
+            sums.append(
+                [e.variable(e.select(fresh, a, b)) for a, b in zip(first, before, strict=True)]
+            )
+        return sums
+
+    def store(self, e: Emitter, sums: Sums) -> None:
+        """Store what lies within the product."""
+        height, width = e.isa.tile_rows, e.isa.tile_columns
+        whole = (self.rows >= height) & (self.columns >= width)
+        with e.when(whole):
+            self._put(e, self.to, sums)
+        with e.when(whole ^ True):
+            aside = Matrix(e.scratch, width)
+            self._put(e, aside, sums)
+            count = e.integer_minimum(self.columns, width)
+            with e.loop(e.integer_minimum(self.rows, height)) as r:
+                copy(e, self.to.row(r), aside.row(r), count)
+
+    def _put(self, e: Emitter, to: Matrix, sums: Sums) -> None:
+        for r, totals in enumerate(sums):
+            for v, total in enumerate(totals):
+                to.row(r).store_vector(total.value, v * e.lanes)

@@ -36,6 +36,8 @@ from striate.layers.window import Window
         "6x5x7 -> CONV1-3 S=2 fit=floor",
         "9x8x3 -> CONV3-16 P=1,0,0,1 S=2 fit=ceil",
         "10x7x12 -> CONV3-9 groups=3 dilation=2 P=2",
+        "11x11x4 -> CONV3-8 S=3 P=0 fit=floor",
+        "9x8x6 -> CONV2-4 S=3x4 P=0 groups=2 fit=floor",
     ],
 )
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from striate.layers.shape import Array
 from striate.train.history import EpochRecord
 from striate.train.program import Floats, ProgramState, TrainingProgram
 
+LAST = "last.safetensors"
+BEST = "best.safetensors"
 STATE = "optimizer/"
 
 
@@ -116,9 +118,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     tensors, metadata = read_tensors(path)
     network = network_from(path, tensors, metadata)
     if "position" not in metadata:
-        raise FileError(
-            f"{path}: holds a net but no run to go on with; a run is saved as last.safetensors"
-        )
+        raise FileError(f"{path}: holds a net but no run to go on with; a run is saved as {LAST}")
     try:
         position = _position(json.loads(metadata["position"]))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):

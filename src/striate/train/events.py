@@ -92,12 +92,5 @@ class Stopped:
     checkpoint: Path | None
 
 
-@dataclass(frozen=True)
-class Warned:
-    """Something that the user should know and that does not end the run."""
-
-    text: str
-
-
-Event = RunStarted | StepDone | EpochDone | CheckpointSaved | Stopped | Warned
+Event = RunStarted | StepDone | EpochDone | CheckpointSaved | Stopped
 Subscriber = Callable[[Event], None]

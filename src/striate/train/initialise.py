@@ -6,7 +6,6 @@ changes no other layer's start.
 
 from __future__ import annotations
 
-import difflib
 import math
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from striate.errors import InputError
 from striate.layers.base import Parameter
+from striate.layers.named import unknown
 
 
 def he(parameter: Parameter) -> float:
@@ -48,9 +48,7 @@ def initialise(
         InputError: there is no such method, or the seed is negative.
     """
     if method not in METHODS:
-        close = difflib.get_close_matches(method, METHODS, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise InputError(f"method: expected one of {', '.join(METHODS)}, got '{method}'{hint}")
+        raise InputError(unknown("method", method, METHODS))
     if seed < 0:
         raise InputError(f"seed: expected a whole number of at least 0, got {seed}")
     return {

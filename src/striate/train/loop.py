@@ -13,7 +13,7 @@ from striate.errors import DataError, FileError, InputError, TrainingError
 from striate.graph.graph import Network
 from striate.layers.loss import Loss
 from striate.layers.shape import Array
-from striate.train.checkpoint import Position, load_checkpoint, restore, save_checkpoint
+from striate.train.checkpoint import BEST, LAST, Position, load_checkpoint, restore, save_checkpoint
 from striate.train.data.dataset import DataSet, require_trainable
 from striate.train.data.loader import Loader, evaluation_loader, training_loader, training_work
 from striate.train.events import (
@@ -31,9 +31,6 @@ from striate.train.metrics import Evaluation, Tally
 from striate.train.program import InferenceProgram, TrainingProgram
 from striate.train.schedules import Progress
 from striate.train.settings import Settings
-
-LAST = "last.safetensors"
-BEST = "best.safetensors"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from striate.errors import FileError
 from striate.graph.atomic_file import describe_os_error, write_atomically
+from striate.train.checkpoint import BEST, LAST
 
 RUNS = Path("runs") / "train"
 CONFIG = "config.json"
@@ -31,12 +32,12 @@ class RunFolder:
     @property
     def last(self) -> Path:
         """The checkpoint from which the run goes on."""
-        return self.path / "last.safetensors"
+        return self.path / LAST
 
     @property
     def best(self) -> Path:
         """The checkpoint of the epoch with the highest score."""
-        return self.path / "best.safetensors"
+        return self.path / BEST
 
     def config(self) -> dict[str, Any]:
         """What the run was created with: everything that reproduces it.

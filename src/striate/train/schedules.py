@@ -6,13 +6,13 @@ front: ``warmup:5+cosine``. Numbers behind a colon are the schedule's settings i
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 from striate.errors import InputError
+from striate.layers.named import unknown
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,7 @@ def schedule(text: str) -> Schedule:
     first, plus, rest = text.partition("+")
     name, *settings = first.strip().split(":")
     if name not in SCHEDULES:
-        close = difflib.get_close_matches(name, SCHEDULES, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise InputError(f"schedule: expected one of {', '.join(SCHEDULES)}, got '{name}'{hint}")
+        raise InputError(unknown("schedule", name, SCHEDULES))
     cls = SCHEDULES[name]
     try:
         values = [_read(setting) for setting in settings]

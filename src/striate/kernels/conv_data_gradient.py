@@ -1,0 +1,146 @@
+"""CONV backward-data: forward convolutions of the output's gradient with the flipped filters.
+
+At stride 1 it is one of them. At a larger stride each residue of the input's rows and columns
+modulo the stride sees only every S-th row and column of a filter: S x S convolutions with parts of
+the filters, which together do each multiplication once. Where stride and dilation meet, the
+gradient is spread with zeros instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.conv_direct import DirectConvolution, band_rows, chunks_of
+from striate.kernels.conv_pack import PackFlipped, blocks_of
+from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
+from striate.kernels.memory_ops import fill
+from striate.kernels.panel import Panel
+from striate.layers import Conv, Shape
+from striate.plan import At, Launch, Task
+
+
+@dataclass(frozen=True)
+class Taps:
+    """The rows (or columns) of a filter that one residue of the input's rows sees.
+
+    Attributes:
+        residue: of the input's row modulo the stride.
+        first: the first of the filter's rows.
+        step: from one of them to the next.
+        count: how many there are.
+        shift: input row residue + stride·i sees gradient rows i + shift downwards.
+        length: how many input rows have this residue.
+    """
+
+    residue: int
+    first: int
+    step: int
+    count: int
+    shift: int
+    length: int
+
+
+def taps_of(size: int, stride: int, before: int, length: int) -> list[Taps]:
+    """The taps of every residue that the input has."""
+    found = []
+    for residue in range(min(stride, length)):
+        first, shift = (residue + before) % stride, (residue + before) // stride
+        count = max(0, -(-(size - first) // stride))
+        rows = -(-(length - residue) // stride)
+        found.append(Taps(residue, first, stride, count, shift, rows))
+    return found
+
+
+def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
+    """The launches of backward-data and their scratch; none if nobody wants the gradient."""
+    if "dx0" not in task.roles:
+        return (), {}
+    conv, (x,) = task.what, task.inputs
+    window, depth = conv.window, x.channels // conv.groups
+    values = conv.groups * blocks_of(depth, isa.tile_columns) * isa.tile_columns
+    size = 4 * values * window.cells * (conv.filters // conv.groups)
+    if window.dilation != (1, 1) or window.stride == (1, 1):
+        parts: list[Launch] = list(_spread(isa, conv, x, task.batch))
+    else:
+        parts = list(_by_residues(isa, conv, x, task.batch))
+    return tuple(parts), {"flipped": size}
+
+
+def _spread(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]:
+    """One convolution over the gradient, spread with zeros by the stride."""
+    window, y = conv.window, conv.shape(x)
+    before = (window.reach[0] - 1 - window.sides[0], window.reach[1] - 1 - window.sides[2])
+    rows = band_rows(x.height, 4 * y.channels * (x.width - 1 + window.reach[1]), 1, window.reach[0])
+    panel = Panel(
+        *(y.height, y.width, y.channels, rows, x.width),
+        *(window.reach, (1, 1), before, window.stride),
+    )
+    depth = x.channels // conv.groups
+    kernel = DirectConvolution(
+        panel, x.height, conv.groups, depth, window.size, window.dilation, bias=False
+    )
+    whole = [Taps(0, 0, 1, size, 0, 0) for size in window.size]
+    yield _pack(isa, conv, x, whole[0], whole[1], 0)
+    yield Launch(kernel, chunks_of(kernel, batch), ("dy", "scratch.flipped", 0, "dx0"))
+
+
+def _by_residues(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]:
+    """One convolution for every pair of residues; zeros where a residue sees no tap."""
+    window, y = conv.window, conv.shape(x)
+    down = taps_of(window.size[0], window.stride[0], window.sides[0], x.height)
+    across = taps_of(window.size[1], window.stride[1], window.sides[2], x.width)
+    if any(taps.count == 0 for taps in down + across):
+        chunks = min(64, x.height * batch)
+        yield Launch(FillZeros(), chunks, ("dx0", batch * x.values, chunks))
+    offset, depth = 0, x.channels // conv.groups
+    filters = conv.filters // conv.groups
+    blocks = conv.groups * blocks_of(depth, isa.tile_columns)
+    for rows in down:
+        for columns in across:
+            if not rows.count * columns.count:
+                continue
+            yield _pack(isa, conv, x, rows, columns, offset)
+            kernel = _residue_kernel(conv, x, y, rows, columns)
+            start = 4 * (rows.residue * x.width + columns.residue) * x.channels
+            packed = At("scratch.flipped", offset)
+            arguments = ("dy", packed, 0, At("dx0", start))
+            yield Launch(kernel, chunks_of(kernel, batch), arguments)
+            offset += 4 * blocks * isa.tile_columns * rows.count * columns.count * filters
+
+
+def _residue_kernel(conv: Conv, x: Shape, y: Shape, rows: Taps, columns: Taps) -> DirectConvolution:
+    size = (rows.count, columns.count)
+    before = (rows.count - 1 - rows.shift, columns.count - 1 - columns.shift)
+    row_bytes = 4 * y.channels * (columns.length - 1 + columns.count)
+    band = band_rows(rows.length, row_bytes, 1, rows.count)
+    panel = Panel(y.height, y.width, y.channels, band, columns.length, size, (1, 1), before)
+    return DirectConvolution(
+        *(panel, rows.length, conv.groups, x.channels // conv.groups, size, (1, 1)),
+        bias=False,
+        spacing=conv.window.stride,
+        full=(x.height, x.width),
+    )
+
+
+def _pack(isa: Isa, conv: Conv, x: Shape, rows: Taps, columns: Taps, offset: int) -> Launch:
+    filters, depth = conv.filters // conv.groups, x.channels // conv.groups
+    blocks = blocks_of(depth, isa.tile_columns)
+    taken = (
+        *(conv.window.size[0], rows.first, rows.step, rows.count),
+        *(conv.window.size[1], columns.first, columns.step, columns.count),
+    )
+    arguments = ("w.w", At("scratch.flipped", offset), filters, depth, blocks, *taken)
+    return Launch(PackFlipped(), conv.groups * blocks, arguments, prepare=True)
+
+
+@dataclass(frozen=True)
+class FillZeros(NativeKernel):
+    """y, values, chunks: set to zero."""
+
+    def emit(self, e: Emitter) -> None:
+        count, chunks = e.argument(1), e.argument(2)
+        start, stop = e.chunk * count // chunks, (e.chunk + 1) * count // chunks
+        fill(e, e.pointer(0) + start, stop - start)

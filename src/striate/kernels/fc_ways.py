@@ -1,0 +1,109 @@
+"""The ways to do FC: forward as dot products or as outer products, backward as outer products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.dot_products import DotTile
+from striate.kernels.fc import FcBackwardBias, FcBackwardData, FcBackwardFilter, FcDots, FcForward
+from striate.kernels.isa import Isa
+from striate.kernels.outer_products import BLOCK
+from striate.plan.records import Launch, Lowering, Task
+
+CLOCK = 3.2e9
+WANTED_CHUNKS = 16
+NEURON_TILES = 16
+"""Micro-tiles of neurons in a chunk of dot products, at most: their weights stay in a second-level
+cache for all images."""
+IMAGES_OF_A_PANEL = 32
+"""A panel should serve at least so many images, to be worth its packing."""
+
+
+@dataclass(frozen=True)
+class DotsForward:
+    """FC forward as dot products."""
+
+    isa: Isa
+    name: str = "dot products"
+
+    def refuses(self, task: Task) -> str | None:  # noqa: ARG002
+        return None
+
+    def cost(self, task: Task) -> float:
+        """Two thirds of the peak: sums over lanes take the rest."""
+        return task.batch * task.what.macs(*task.inputs) / (self.isa.lanes * 2 * CLOCK * 0.67)
+
+    def lower(self, task: Task) -> Lowering:
+        """Blocks of neurons, and of images where there are few neurons."""
+        fc, images = task.what, task.batch
+        tile = DotTile.of(self.isa, images)
+        tiles = -(-fc.filters // tile.neurons)
+        neurons = tile.neurons * max(1, min(NEURON_TILES, tiles // WANTED_CHUNKS))
+        parts = max(1, WANTED_CHUNKS // -(-fc.filters // neurons))
+        block = tile.images * -(-images // (tile.images * parts))
+        return forward(FcDots(tile, fc.bias), task, block, neurons)
+
+
+@dataclass(frozen=True)
+class OuterForward:
+    """FC forward as outer products."""
+
+    isa: Isa
+    name: str = "outer products"
+
+    def refuses(self, task: Task) -> str | None:  # noqa: ARG002
+        return None
+
+    def cost(self, task: Task) -> float:
+        """Nine tenths of the peak over whole micro-tiles, and packing the weights."""
+        neurons, images = self._whole(task.what.filters), -(-task.batch // self.isa.tile_rows)
+        depth = task.inputs[0].values
+        macs = depth * neurons * images * self.isa.tile_rows
+        packing = depth * neurons * 0.5
+        return macs / (self.isa.lanes * 2 * CLOCK * 0.9) + packing / CLOCK
+
+    def _whole(self, neurons: int) -> int:
+        return -(-neurons // self.isa.tile_columns) * self.isa.tile_columns
+
+    def lower(self, task: Task) -> Lowering:
+        """Blocks of neurons, and of images where there are few neurons."""
+        fc, images = task.what, task.batch
+        neurons = column_block(self.isa, fc.filters)
+        parts = max(1, min(WANTED_CHUNKS // -(-fc.filters // neurons), images // IMAGES_OF_A_PANEL))
+        block = self.isa.tile_rows * -(-images // (self.isa.tile_rows * parts))
+        return forward(FcForward(fc.bias), task, block, neurons)
+
+
+def forward(
+    kernel: FcDots | FcForward, task: Task, image_block: int, neuron_block: int
+) -> Lowering:
+    """The launch of a forward pass cut in blocks."""
+    fc, images = task.what, task.batch
+    chunks = -(-images // image_block) * -(-fc.filters // neuron_block)
+    sizes = (images, fc.filters, task.inputs[0].values, image_block, neuron_block)
+    arguments = ("x0", "w.w", "w.b" if fc.bias else 0, "y", *sizes)
+    return Lowering((Launch(kernel, chunks, arguments),))
+
+
+def fc_backward(isa: Isa, task: Task) -> Lowering:
+    """By the data, where it is wanted, and by the weights."""
+    fc, images, depth = task.what, task.batch, task.inputs[0].values
+    block = column_block(isa, depth)
+    chunks = -(-depth // block)
+    sizes = (images, fc.filters, depth, block)
+    launches = []
+    if "dx0" in task.roles:
+        launches.append(Launch(FcBackwardData(), chunks, ("dy", "w.w", "dx0", *sizes)))
+    tiles = -(-fc.filters // isa.tile_rows)
+    bias = "dw.b" if fc.bias else 0
+    pack = ("dy", "scratch.packed", bias, images, fc.filters)
+    launches.append(Launch(FcBackwardBias(fc.bias), tiles, pack))
+    arguments = ("scratch.packed", "x0", "dw.w", *sizes)
+    launches.append(Launch(FcBackwardFilter(), chunks, arguments))
+    return Lowering(tuple(launches), {"packed": 4 * tiles * isa.tile_rows * images})
+
+
+def column_block(isa: Isa, columns: int) -> int:
+    """Columns in a chunk of outer products: whole micro-tiles, and enough chunks."""
+    tiles = -(-columns // isa.tile_columns)
+    return isa.tile_columns * max(1, min(BLOCK // isa.tile_columns, tiles // WANTED_CHUNKS))
