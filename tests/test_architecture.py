@@ -27,6 +27,7 @@ ROOMS = (
     "zoo",
     "interop",
     "pipeline",
+    "fit",
     "api",
     "app",
 )

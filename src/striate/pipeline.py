@@ -67,6 +67,14 @@ def require_memory(plan: Plan, available: int | None) -> None:
     )
 
 
+def native(target_name: str) -> Isa:
+    """The instruction set of this name (``host`` is this machine's best), which must run here."""
+    isa = host() if target_name == "host" else target(target_name)
+    if not runs_here(isa):
+        raise CompileError(f"this machine cannot run code for {isa.name}")
+    return isa
+
+
 def compile_net(
     network: Network,
     batch: int,
@@ -92,9 +100,7 @@ def compile_net(
         BudgetError: its memory would exceed what this machine has; nothing has been allocated.
         CompileError: the target is unknown or this machine cannot run it.
     """
-    isa = host() if target_name == "host" else target(target_name)
-    if not runs_here(isa):
-        raise CompileError(f"this machine cannot run code for {isa.name}")
+    isa = native(target_name)
     checked = check(network.graph)
     plan = plan_net(checked, batch, training, isa, exact)
     require_memory(plan, available_memory())

@@ -19,10 +19,14 @@ Arrays = Mapping[str, NDArray[np.generic]]
 def run_task(
     task: Task, candidate: Candidate, arrays: Arrays, isa: Isa, threads: int = 1
 ) -> dict[str, NDArray[np.generic]]:
-    """Run the task on copies of the arrays (by role); returns all roles' arrays afterwards."""
+    """Run the task on copies of the arrays (by role); returns all roles' arrays afterwards.
+
+    A role without an array of its own shares the one that the task's roles name: in place.
+    """
     lowering = candidate.lower(task)
     buffers = {role: Buffer(role, array.nbytes, role) for role, array in arrays.items()}
-    binding = {role: role for role in arrays}
+    binding = {role: role if role in arrays else name for role, name in task.roles.items()}
+    binding |= {role: role for role in arrays}
     extra = [("scratch", lowering.scratch), ("saved", lowering.saved)]
     for prefix, sizes in extra:
         for name, size in sizes.items():

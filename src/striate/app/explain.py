@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated
 
 import typer
@@ -28,10 +29,15 @@ def explain(
 
     text = overview() if word is None else explanation(word)
     for line in text.splitlines():
-        is_heading = line and not line.startswith(" ") and line.rstrip(":") in HEADINGS
-        say(line, "bold" if is_heading else "")
+        for part in textwrap.wrap(line, MOST_COLUMNS, subsequent_indent=_indent(line)) or [""]:
+            say(part, "bold" if line in HEADINGS else "")
 
 
+def _indent(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip()))
+
+
+MOST_COLUMNS = 110
 HEADINGS = (
     "Options",
     "Examples",

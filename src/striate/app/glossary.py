@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
 
 from striate.errors import InputError
 from striate.layers import LAYERS, LOSSES
-from striate.layers.options import REQUIRED, options_of
+from striate.layers.options import REQUIRED, Option, options_of
 from striate.notation import explain
 from striate.optimizers import OPTIMIZERS
 from striate.train.schedules import SCHEDULES
@@ -33,6 +32,7 @@ GROUPS: tuple[tuple[str, Mapping[str, type]], ...] = (
     ("Schedules", SCHEDULES),
 )
 """Headings and the classes below them; layers are looked for first."""
+KINDS = {"Losses": "a loss", "Optimizers": "an optimizer", "Schedules": "a schedule"}
 
 
 def overview() -> str:
@@ -42,7 +42,7 @@ def overview() -> str:
         lines = [f"  {name:<12} {_first_line(cls)}" for name, cls in classes.items()]
         sections.append("\n".join([heading, *lines]))
     letters = [f"  {name:<12} {_shortened(text)}" for name, text in LETTERS.items()]
-    return "\n\n".join([*sections, "\n".join(["Letters", *letters])])
+    return "\n\n".join([*sections, "\n".join(["Letters", *letters])]).replace("``", "")
 
 
 def explanation(word: str) -> str:
@@ -51,29 +51,32 @@ def explanation(word: str) -> str:
     Raises:
         InputError: it is not known; the text suggests one that is.
     """
-    if word.upper() in LETTERS:
-        return f"{word.upper()}: {LETTERS[word.upper()]}"
+    found = [f"{word.upper()}: {LETTERS[word.upper()]}"] if word.upper() in LETTERS else []
     if word.upper() in LAYERS:
-        return explain(word)
-    for _, classes in GROUPS[1:]:
+        found.append(explain(word))
+    for heading, classes in GROUPS[1:]:
         if word.lower() in classes:
-            return _explained(classes[word.lower()])
+            found.append(_explained(heading, classes[word.lower()]))
+    if found:
+        return "\n\n\n".join(found).replace("``", "")
     known = {name.lower(): name for _, classes in GROUPS for name in classes}
     near = get_close_matches(word.lower(), known, n=1)
     hint = f"did you mean {known[near[0]]}?" if near else "striate explain lists all words"
     raise InputError(f"there is nothing called '{word}'; {hint}")
 
 
-def _explained(cls: type) -> str:
-    """The docstrings of a class and its module, and its settings."""
+def _explained(heading: str, cls: type) -> str:
+    """What a loss, optimizer or schedule is, from its docstrings, and its settings."""
     doc = inspect.getdoc(cls) or ""
-    module = inspect.getdoc(inspect.getmodule(cls)) or ""
-    sections = [module, doc] if getattr(cls, "name", "") == module.partition(":")[0] else [doc]
+    sections = [f"{getattr(cls, 'name', '')}: {_first_line(cls)} ({KINDS[heading]})"]
+    sections += (
+        [doc] if doc.splitlines()[0].rstrip(".") != _first_line(cls) else doc.split("\n\n")[1:]
+    )
     words = getattr(cls, "words", "")
     if words:
         sections.append(f"Written {words}")
     settings = [
-        f"  {option.key:<16} {option.help}; {option.kind.words}{_default(option.default)}"
+        f"  {option.key:<16} {option.help}; {option.kind.words}{_default(option)}"
         for option in options_of(cls).values()
     ]
     if settings:
@@ -81,8 +84,8 @@ def _explained(cls: type) -> str:
     return "\n\n".join(sections)
 
 
-def _default(value: Any) -> str:
-    return "" if value is REQUIRED else f", default {value}"
+def _default(option: Option) -> str:
+    return "" if option.default is REQUIRED else f", default {option.kind.write(option.default)}"
 
 
 def _first_line(cls: type) -> str:
@@ -91,8 +94,8 @@ def _first_line(cls: type) -> str:
     name, colon, rest = module.partition(": ")
     own = getattr(cls, "keyword", "") or getattr(cls, "name", "")
     if colon and own in name.split():
-        return rest
-    return (inspect.getdoc(cls) or "").splitlines()[0]
+        return rest.rstrip(".")
+    return (inspect.getdoc(cls) or "").splitlines()[0].rstrip(".")
 
 
 def _shortened(text: str) -> str:

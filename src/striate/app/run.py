@@ -132,8 +132,7 @@ def carry_out(request: Request) -> Outcome:
 
 def _set_up(request: Request) -> Job:
     """A new run."""
-    if request.data is None:
-        raise InputError("what to train on is missing: striate train DATA, e.g. fashion")
+    assert request.data is not None, "a new run needs data"
     recipe = make_recipe(request.recipe or {})
     recipe.make_settings()
     held_out = _held_out(request.held_out, recipe)
@@ -154,6 +153,11 @@ def _set_up(request: Request) -> Job:
 def _taken_up(request: Request) -> Job:
     """A run that goes on from its last checkpoint."""
     folder = open_run(request.run) if request.run else latest_run(request.runs or RUNS)
+    if not folder.last.exists():
+        raise InputError(
+            f"the run in {folder.path} ended before its first checkpoint: start a new one, or "
+            "name another with --run"
+        )
     config = folder.config()
     before = make_recipe(config["recipe"])
     given = request.recipe or {}
@@ -177,7 +181,12 @@ def _taken_up(request: Request) -> Job:
     shape = net.checked.shapes[net.graph.nodes[0].name]
     parts = open_parts(source, shape, float(config["validation"]), request.strict)
     if request.net is not None:
-        net = _net_for(request.net, request.variables or {}, parts)
+        other = _net_for(request.net, request.variables or {}, parts)
+        if other.graph != net.graph:
+            raise InputError(
+                f"--net: the run in {folder.path} trains another net than {request.net}; "
+                "without --net its own goes on"
+            )
     folder.write({**config, "recipe": recipe.values()})
     return Job(source, net, parts, recipe, folder, folder.last)
 

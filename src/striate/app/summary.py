@@ -39,8 +39,9 @@ def say_start(data: str, net: Net, parts: Parts, recipe: Recipe) -> None:
     say_parts(
         [
             ("training  ", "bold"),
-            (f"{recipe.optimizer}, rate {rule.rate:g}, schedule {recipe.schedule}, batch {recipe.batch}, ", ""),
-            (f"loss {recipe.loss}, augmentation {recipe.augment}, seed {recipe.seed}", ""),
+            (f"{recipe.optimizer}, rate {rule.rate:g}, schedule {recipe.schedule}, ", ""),
+            (f"batch {recipe.batch}, loss {recipe.loss}, ", ""),
+            (f"augmentation {recipe.augment}, seed {recipe.seed}", ""),
         ]
     )
 

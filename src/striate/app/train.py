@@ -143,6 +143,9 @@ def train(
     """
     from striate.app.run import Request, carry_out
 
+    resume = resume or run is not None
+    if data is None and not resume:
+        raise typer.BadParameter("what to train on is missing, e.g. fashion", param_hint="DATA")
     named = {
         "epochs": epochs, "steps": steps, "batch": batch, "rate": rate, "optimizer": optimizer,
         "loss": loss, "schedule": schedule, "augment": augment, "weight_decay": weight_decay,

@@ -11,12 +11,30 @@ from striate.kernels.outer_products import BLOCK
 from striate.plan.records import Launch, Lowering, Task
 
 CLOCK = 3.2e9
+BYTES_PER_SECOND = 20e9
+PACKING_CYCLES = 0.6
+"""For each weight that is transposed into a panel."""
 WANTED_CHUNKS = 16
 NEURON_TILES = 16
 """Micro-tiles of neurons in a chunk of dot products, at most: their weights stay in a second-level
 cache for all images."""
 IMAGES_OF_A_PANEL = 32
 """A panel should serve at least so many images, to be worth its packing."""
+
+
+def peak(isa: Isa) -> float:
+    """A nominal core's multiply-adds per second."""
+    return isa.lanes * 2 * CLOCK
+
+
+def reading(values: int) -> float:
+    """Seconds to read so many weights from memory."""
+    return 4 * values / BYTES_PER_SECOND
+
+
+def _up(count: int, multiple: int) -> int:
+    """The next multiple."""
+    return -(-count // multiple) * multiple
 
 
 @dataclass(frozen=True)
@@ -30,8 +48,10 @@ class DotsForward:
         return None
 
     def cost(self, task: Task) -> float:
-        """Two thirds of the peak: sums over lanes take the rest."""
-        return task.batch * task.what.macs(*task.inputs) / (self.isa.lanes * 2 * CLOCK * 0.67)
+        """Two thirds of the peak, as sums over lanes take the rest; or the weights' way here."""
+        depth, neurons = task.inputs[0].values, int(task.what.filters)
+        macs = task.batch * depth * neurons
+        return max(macs / (peak(self.isa) * 0.67), reading(depth * neurons))
 
     def lower(self, task: Task) -> Lowering:
         """Blocks of neurons, and of images where there are few neurons."""
@@ -56,14 +76,12 @@ class OuterForward:
 
     def cost(self, task: Task) -> float:
         """Nine tenths of the peak over whole micro-tiles, and packing the weights."""
-        neurons, images = self._whole(task.what.filters), -(-task.batch // self.isa.tile_rows)
+        rows, columns = self.isa.tile_rows, self.isa.tile_columns
+        images, neurons = _up(task.batch, rows), _up(task.what.filters, columns)
         depth = task.inputs[0].values
-        macs = depth * neurons * images * self.isa.tile_rows
-        packing = depth * neurons * 0.5
-        return macs / (self.isa.lanes * 2 * CLOCK * 0.9) + packing / CLOCK
-
-    def _whole(self, neurons: int) -> int:
-        return -(-neurons // self.isa.tile_columns) * self.isa.tile_columns
+        packing = depth * neurons * PACKING_CYCLES / CLOCK
+        computing = depth * neurons * images / (peak(self.isa) * 0.9)
+        return max(computing + packing, reading(depth * neurons))
 
     def lower(self, task: Task) -> Lowering:
         """Blocks of neurons, and of images where there are few neurons."""

@@ -1,4 +1,4 @@
-"""Exchanges between the lanes of several vectors: transposition, and sums over the lanes of many."""
+"""Exchanges between the lanes of several vectors: transposition, and sums over lanes."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from striate.layers import Loss
 from striate.optimizers import Optimizer
 from striate.plan.choose import choose
 from striate.plan.memory import lifetimes, place, sequence
-from striate.plan.records import CONTROL_WORDS, Buffer, Candidate, Choice, Plan, Task
+from striate.plan.records import CONTROL_WORDS, At, Buffer, Candidate, Choice, Plan, Task
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
 from striate.plan.weights import lay_out_weights, update_tasks
 
@@ -44,7 +44,8 @@ def make_plan(
     bindings = tuple(
         _bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices
     )
-    offsets, regions = _place_all(work.buffers, bindings, fixed)
+    touched = [_touched(c, b) for c, b in zip(choices, bindings, strict=True)]
+    offsets, regions = _place_all(work.buffers, touched, fixed)
     return Plan(choices, work.buffers, offsets, regions, bindings, batch, work.training, keys)
 
 
@@ -73,11 +74,21 @@ def _bind(work: Work, choice: Choice, saved: dict[str, str]) -> dict[str, str]:
     return binding
 
 
+def _touched(choice: Choice, binding: Mapping[str, str]) -> dict[str, str]:
+    """The roles that a choice really reads or writes: a kernel may need less than its task offers,
+    e.g. the switches of a max POOL but not its input."""
+    if not choice.native:
+        return dict(binding)
+    named = [a for launch in choice.lowering.launches for a in launch.arguments]
+    roles = {a.role if isinstance(a, At) else a for a in named if not isinstance(a, int)}
+    return {role: binding[role] for role in roles}
+
+
 def _place_all(
-    buffers: Mapping[str, Buffer], bindings: Iterable[Mapping[str, str]], fixed: Mapping[str, int]
+    buffers: Mapping[str, Buffer], touched: Iterable[Mapping[str, str]], fixed: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Offsets of all buffers and the size of every region."""
-    alive = lifetimes(bindings)
+    alive = lifetimes(touched)
     offsets = dict(fixed)
     regions: dict[str, int] = {}
     for name in fixed:
