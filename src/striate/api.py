@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.check import Checked, Table, check, estimate, tabulate
+from striate.check import Checked, Table, check, estimate, require_room, tabulate
+from striate.check.images import require_images
 from striate.check.weights import require_weights
 from striate.errors import InputError
 from striate.graph import Graph, NetWeights, Network, describe
-from striate.layers import Mode
-from striate.layers.shape import Array
+from striate.graph.weights_file import load_network, save_network
+from striate.layers.shape import Array, Shape
 from striate.notation import Variable, write
-from striate.source import find_graph
+from striate.zoo.find import find_graph
 
 # compile_net brings LLVM along, the data sets threads and Pillow: `import striate.api` and a table
 # must not wait for them. What needs them is imported in the methods that use it.
@@ -27,15 +28,12 @@ if TYPE_CHECKING:
     from striate.train.history import History
     from striate.train.metrics import Evaluation
 
-MOST_IMAGES = 64
-ROOM = 1 << 28
-"""Images in one call of `predict`: at most so many, and so few that volumes need no more bytes."""
+# Images in one call of `predict`: at most so many, with volumes of at most so many bytes.
+MOST_IMAGES, ROOM = 64, 1 << 28
 
 
 class Net:
-    """A net with its weights.
-
-    ``str()`` is its notation.
+    """A net with its weights. ``str()`` is its notation.
 
     Attributes:
         network: the graph, the weights and what goes along with them.
@@ -69,6 +67,10 @@ class Net:
         """
         return check(self.graph)
 
+    @property
+    def _input(self) -> Shape:
+        return self.checked.shapes[self.graph.nodes[0].name]
+
     def __str__(self) -> str:
         return write(describe(self.graph)).strip()
 
@@ -76,12 +78,9 @@ class Net:
         return f"striate.net({' '.join(str(self).split())!r})"
 
     def table(self, batch: int = 1, training: bool = False, optimizer: str = "sgd") -> Table:
-        """Sizes and costs of every layer, and the memory for a batch.
+        """Sizes and costs of every layer, and the memory for a batch of images.
 
-        Args:
-            batch: number of images.
-            training: whether gradients and the optimizer's state are counted.
-            optimizer: whose state is counted.
+        ``training`` counts gradients and the state of the ``optimizer`` too.
 
         Raises:
             InputError: there is no such optimizer.
@@ -95,9 +94,15 @@ class Net:
         return tabulate(self.checked, batch, True, states)
 
     def init(self, seed: int = 0, method: str = "he") -> Net:
-        """Give the net random weights; ``method`` is ``he`` or ``xavier``. Returns the net."""
+        """Give the net random weights; ``method`` is ``he`` or ``xavier``. Returns the net.
+
+        Raises:
+            InputError: there is no such method.
+            BudgetError: there is not enough memory for them.
+        """
         from striate.train.initialise import initialise
 
+        require_room(self.checked, 1)
         self.network.weights = initialise(self.checked.parameters, seed, method)
         return self
 
@@ -109,15 +114,12 @@ class Net:
         Raises:
             InputError: the images are of another shape or kind, or the net has no weights.
         """
-        images = self._images(images)
+        images = require_images(images, self._input)
         self._require_weights()
-        shape = self.checked.shapes[self.graph.output]
         program = self._program(len(images), threads)
-        parts = [
-            program(images[start : start + program.batch])
-            for start in range(0, len(images), program.batch)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, shape.channels), np.float32)
+        starts = range(0, len(images), program.batch)
+        parts = [program(images[start : start + program.batch]) for start in starts]
+        return np.concatenate(parts) if parts else np.empty((0, program.classes), np.float32)
 
     def reference(self, images: Array) -> Array:
         """The scores as the layers' definitions give them, in float64 NumPy: what is meant.
@@ -125,14 +127,10 @@ class Net:
         Raises:
             InputError: the images are of another shape or kind, or the net has no weights.
         """
+        from striate.run.definition import scores_by_definition
+
         self._require_weights()
-        volumes: dict[str, Array] = {}
-        for node in self.graph.nodes:
-            own = {n: w.astype(np.float64) for n, w in self.weights.get(node.name, {}).items()}
-            given = tuple(volumes[name] for name in node.inputs)
-            given = given or (self._images(images).astype(np.float64),)
-            volumes[node.name] = node.layer.forward(given, own, Mode())
-        scores = volumes[self.graph.output]
+        scores = scores_by_definition(self.network, require_images(images, self._input))
         return scores.reshape(len(scores), -1) if scores.shape[1:3] == (1, 1) else scores
 
     def fit(
@@ -147,37 +145,33 @@ class Net:
     ) -> History:
         """Train the net.
 
-        A net without weights starts from He's of ``seed``; an INPUT whose mean and standard
-        deviation are still 0 and 1 takes those of the images.
+        A net without weights starts from He's; an INPUT whose mean and standard deviation are
+        still 0 and 1 takes those of the images.
 
         Args:
-            images: [N, H, W, C] uint8 or float32 with ``labels``, or a data set.
-            labels: [N] whole numbers from 0.
+            images: [N, H, W, C] uint8 or float32 with ``labels`` [N] from 0, or a data set.
+            labels: of the images.
             validation: images and labels, or a data set, that each epoch is judged by.
-            threads: of the program; all processors by default.
-            folder: for checkpoints, ``last.safetensors`` and ``best.safetensors``.
+            threads: that work on a step; all processors by default.
+            folder: of checkpoints, results.csv and pictures; nothing is written without it.
             listen: called with every event of `striate.train.events`.
-            recipe: the fields of `striate.train.recipe.Recipe`, such as ``epochs=5, batch=64,
-                loss="softmax", optimizer="sgd", rate=0.01, schedule="cosine", augment="flip"``.
+            recipe: fields of `striate.train.recipe.Recipe`: ``epochs=5, batch=64, rate=0.01,
+                loss="softmax", optimizer="sgd", schedule="cosine", augment="flip", seed=0`` …
 
         Returns:
             One record for each epoch, and why the run ended.
 
         Raises:
-            InputError: an argument or a setting cannot be used.
-            DataError: the images do not fill a batch or are all of one class.
-            TrainingError: the loss is no longer a number.
+            StriateError: an argument cannot be used, or the training diverges.
         """
         from striate.fit import Output, fit_network
         from striate.train.recipe import make_recipe
 
-        made = make_recipe(recipe)
         data = self._data(images, labels, "images")
-        judge = None
-        if validation is not None:
-            pair = validation if isinstance(validation, tuple) else (validation, None)
-            judge = self._data(pair[0], pair[1], "validation")
+        pair = validation if isinstance(validation, tuple) else (validation, None)
+        judge = None if pair[0] is None else self._data(pair[0], pair[1], "validation")
         output = Output(None if folder is None else Path(folder))
+        made = make_recipe(recipe)
         return fit_network(self.network, data, made, judge, output, None, threads, listen)
 
     def evaluate(
@@ -203,29 +197,28 @@ class Net:
         seed: int = 0,
         **recipe: Any,
     ) -> Program:
-        """A native program: ``program(images)`` gives scores, ``program.step(images, labels)``
-        trains and gives the loss.
+        """A native program with a copy of the weights.
 
-        The program has a copy of the weights; `take` brings a trained program's back.
+        ``program(images)`` gives the scores of up to ``batch`` images. With ``training``,
+        ``program.step(images, labels)`` trains on a whole batch and gives the loss; `take` brings
+        the weights back.
 
         Args:
             batch: images in one call.
             training: whether it is a training step.
             threads: that work on a call; all processors by default.
             seed: of dropout's random numbers.
-            recipe: of a training step: ``loss=, optimizer=, rate=, clip= …`` as in `fit`.
+            recipe: of a training step: ``loss=, optimizer=, rate=, clip=`` as in `fit`.
 
         Raises:
             InputError: the net has no weights, or a setting cannot be used.
             BudgetError: there is not enough memory for the batch.
         """
-        from striate.fit import training_of
+        from striate.fit import training_from
         from striate.pipeline import compile_net
-        from striate.train.recipe import make_recipe
 
         self._require_weights()
-        made = training_of(make_recipe(recipe)) if training else None
-        return compile_net(self.network, batch, made, threads, seed)
+        return compile_net(self.network, batch, training_from(training, recipe), threads, seed)
 
     def take(self, program: Program) -> Net:
         """Copy the weights of a program of this net. Returns the net."""
@@ -237,14 +230,12 @@ class Net:
 
     def plan(self, batch: int = 1, training: bool = False, **recipe: Any) -> str:
         """What a program would do, by which kernel and why, and its memory, as text to print."""
-        from striate.fit import training_of
+        from striate.fit import training_from
         from striate.kernels import host
         from striate.pipeline import plan_net
         from striate.plan import show_plan
-        from striate.train.recipe import make_recipe
 
-        made = training_of(make_recipe(recipe)) if training else None
-        return show_plan(plan_net(self.checked, batch, made, host()))
+        return show_plan(plan_net(self.checked, batch, training_from(training, recipe), host()))
 
     def save(self, path: str | Path) -> None:
         """Write the net, its weights and its classes to a .safetensors file.
@@ -252,8 +243,6 @@ class Net:
         Raises:
             FileError: it cannot be written; a file that was there is intact.
         """
-        from striate.graph.weights_file import save_network
-
         save_network(self.network, path)
 
     def _program(self, images: int, threads: int | None) -> Program:
@@ -269,25 +258,11 @@ class Net:
             self._programs[key].load(self.weights)
         return self._programs[key]
 
-    def _images(self, images: Array) -> Array:
-        images = np.asarray(images)
-        expected = self.checked.shapes[self.graph.nodes[0].name].array(0)[1:]
-        if images.ndim != 4 or images.shape[1:] != expected or images.dtype.kind not in "uf":
-            raise InputError(
-                f"images: expected [N, {', '.join(map(str, expected))}] of uint8 or float32, "
-                f"got {list(images.shape)} of {images.dtype}"
-            )
-        return images
-
     def _data(self, images: Array | DataSet, labels: Array | None, what: str) -> DataSet:
-        from striate.train.data import ArrayData
+        from striate.fit import as_data
 
-        if not isinstance(images, np.ndarray):
-            return images
-        if labels is None:
-            raise InputError(f"{what}: an array of images needs labels, [N] whole numbers")
-        names = self.classes or range(self.checked.shapes[self.graph.output].channels)
-        return ArrayData(images, labels, tuple(map(str, names)), what)
+        scores = self.checked.shapes[self.graph.output].channels
+        return as_data(images, labels, self.classes or tuple(map(str, range(scores))), what)
 
     def _require_weights(self) -> None:
         if not self.weights:
@@ -320,8 +295,6 @@ def load(path: str | Path) -> Net:
     Raises:
         FileError: the file cannot be read, is damaged, or its weights are not those of its net.
     """
-    from striate.graph.weights_file import load_network
-
     found = Net(load_network(path))
     require_weights(str(path), found.checked.parameters, found.weights)
     return found

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from striate.check import check
+import numpy as np
+
+from striate.check import check, require_room
+from striate.errors import InputError
 from striate.graph import NetWeights, Network
 from striate.layers.shape import Array
 from striate.pipeline import Training, compile_net
 from striate.run import Program
 from striate.train.augment import Augmented, parse
-from striate.train.data import DataSet, pixel_statistics
+from striate.train.data import ArrayData, DataSet, pixel_statistics
 from striate.train.events import Subscriber
 from striate.train.history import History
 from striate.train.initialise import initialise
 from striate.train.loop import Trainer, Validation
-from striate.train.recipe import Recipe
+from striate.train.recipe import Recipe, make_recipe
 from striate.train.report import Report
 from striate.train.tensorboard import TensorBoard
 
@@ -54,20 +58,11 @@ def fit_network(
     threads: int | None = None,
     subscribers: Iterable[Subscriber] = (),
 ) -> History:
-    """Train a net; its weights, and its classes if it has none, are set to what comes out.
+    """Train a net; its weights, and its classes if it has none, become what comes out.
 
     A net without weights starts from He's; an INPUT whose mean and standard deviation are still 0
-    and 1 takes those of the training images.
-
-    Args:
-        network: the net.
-        data: images to train on, of the shape of its INPUT.
-        recipe: how.
-        validation: images that each epoch is judged by.
-        output: the files that are written.
-        resume: a checkpoint to go on from.
-        threads: of the programs; all processors by default.
-        subscribers: called with every event of `striate.train.events`.
+    and 1 takes those of the training images. Each epoch is judged by ``validation``, ``resume`` is
+    a checkpoint to go on from, ``subscribers`` are called with the events of the run.
 
     Raises:
         StriateError: the net, the data, the recipe or the checkpoint cannot be used, or the
@@ -95,6 +90,31 @@ def fit_network(
     return history
 
 
+def as_data(
+    images: Array | DataSet, labels: Array | None, classes: tuple[str, ...], what: str
+) -> DataSet:
+    """A data set as it is, or the data set of images [N, H, W, C] and labels [N].
+
+    Raises:
+        InputError: there are images, but no labels.
+        DataError: the arrays are empty, or of the wrong kind, shape or range.
+    """
+    if not isinstance(images, np.ndarray):
+        return images
+    if labels is None:
+        raise InputError(f"{what}: an array of images needs labels, [N] whole numbers")
+    return ArrayData(images, labels, classes, what)
+
+
+def training_from(training: bool, settings: Mapping[str, Any]) -> Training | None:
+    """The training that settings of a `Recipe` describe; None if there is none.
+
+    Raises:
+        InputError: a setting is unknown or out of its range.
+    """
+    return training_of(make_recipe(settings)) if training else None
+
+
 def training_of(recipe: Recipe) -> Training:
     """The loss, the optimizer and the clipping of a recipe."""
     return Training(recipe.make_loss(), recipe.make_optimizer(), recipe.clip)
@@ -111,7 +131,9 @@ def copied(weights: Mapping[str, Mapping[str, Array]]) -> NetWeights:
 
 def _prepared(network: Network, data: DataSet, recipe: Recipe) -> Network:
     """The net with weights, the images' mean and standard deviation, and their classes."""
-    weights = network.weights or initialise(check(network.graph).parameters, recipe.seed)
+    checked = check(network.graph)
+    require_room(checked, recipe.batch, True, len(recipe.make_optimizer().state()))
+    weights = network.weights or initialise(checked.parameters, recipe.seed)
     first = network.graph.nodes[0].name
     if not weights[first]["mean"].any() and (weights[first]["std"] == 1).all():
         mean, std = pixel_statistics(data)

@@ -32,7 +32,7 @@ GROUPS: tuple[tuple[str, Mapping[str, type]], ...] = (
     ("Schedules", SCHEDULES),
 )
 """Headings and the classes below them; layers are looked for first."""
-KINDS = {"Losses": "a loss", "Optimizers": "an optimizer", "Schedules": "a schedule"}
+KINDS = {"Losses": "loss", "Optimizers": "optimizer", "Schedules": "schedule"}
 
 
 def overview() -> str:
@@ -68,10 +68,9 @@ def explanation(word: str) -> str:
 def _explained(heading: str, cls: type) -> str:
     """What a loss, optimizer or schedule is, from its docstrings, and its settings."""
     doc = inspect.getdoc(cls) or ""
-    sections = [f"{getattr(cls, 'name', '')}: {_first_line(cls)} ({KINDS[heading]})"]
-    sections += (
-        [doc] if doc.splitlines()[0].rstrip(".") != _first_line(cls) else doc.split("\n\n")[1:]
-    )
+    summary = _first_line(cls)
+    sections = [f"{KINDS[heading]} {getattr(cls, 'name', '')}: {summary}."]
+    sections += doc.split("\n\n")[doc.startswith(summary) :]
     words = getattr(cls, "words", "")
     if words:
         sections.append(f"Written {words}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_direct import DirectConvolution, band_rows, chunks_of
+from striate.kernels.conv_direct import DirectConvolution, band_rows, chunks_of, parts_of
 from striate.kernels.conv_pack import PackFlipped, blocks_of
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -80,7 +80,9 @@ def _spread(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]:
     )
     depth = x.channels // conv.groups
     kernel = DirectConvolution(
-        panel, x.height, conv.groups, depth, window.size, window.dilation, bias=False
+        *(panel, x.height, conv.groups, depth, window.size, window.dilation),
+        bias=False,
+        parts=parts_of(isa, depth, batch * -(-x.height // rows)),
     )
     whole = [Taps(0, 0, 1, size, 0, 0) for size in window.size]
     yield _pack(isa, conv, x, whole[0], whole[1], 0)
@@ -103,7 +105,7 @@ def _by_residues(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]
             if not rows.count * columns.count:
                 continue
             yield _pack(isa, conv, x, rows, columns, offset)
-            kernel = _residue_kernel(conv, x, y, rows, columns)
+            kernel = _residue_kernel(isa, conv, (x, y), batch, rows, columns)
             start = 4 * (rows.residue * x.width + columns.residue) * x.channels
             packed = At("scratch.flipped", offset)
             arguments = ("dy", packed, 0, At("dx0", start))
@@ -111,15 +113,20 @@ def _by_residues(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]
             offset += 4 * blocks * isa.tile_columns * rows.count * columns.count * filters
 
 
-def _residue_kernel(conv: Conv, x: Shape, y: Shape, rows: Taps, columns: Taps) -> DirectConvolution:
+def _residue_kernel(
+    isa: Isa, conv: Conv, shapes: tuple[Shape, Shape], batch: int, rows: Taps, columns: Taps
+) -> DirectConvolution:
+    x, y = shapes
     size = (rows.count, columns.count)
     before = (rows.count - 1 - rows.shift, columns.count - 1 - columns.shift)
     row_bytes = 4 * y.channels * (columns.length - 1 + columns.count)
     band = band_rows(rows.length, row_bytes, 1, rows.count)
     panel = Panel(y.height, y.width, y.channels, band, columns.length, size, (1, 1), before)
+    depth = x.channels // conv.groups
     return DirectConvolution(
-        *(panel, rows.length, conv.groups, x.channels // conv.groups, size, (1, 1)),
+        *(panel, rows.length, conv.groups, depth, size, (1, 1)),
         bias=False,
+        parts=parts_of(isa, depth, batch * -(-rows.length // band)),
         spacing=conv.window.stride,
         full=(x.height, x.width),
     )

@@ -22,11 +22,13 @@ from striate.plan.records import Launch, Lowering, Task
 
 PANEL_BYTES = 128 * 1024
 """A band's panel should stay in the second-level cache beside the filters."""
+WANTED_CHUNKS = 16
 
 
 @dataclass(frozen=True)
 class DirectConvolution(NativeKernel):
-    """x, packed filters, bias (if any), y. One chunk is one band of output rows of one image.
+    """x, packed filters, bias (if any), y. One chunk is one band of output rows of one image, for
+    one part of the filters.
 
     Attributes:
         panel: the band's view of the input, with all groups' channels.
@@ -36,6 +38,7 @@ class DirectConvolution(NativeKernel):
         size: rows and columns of a filter.
         dilation: distance between its cells.
         bias: whether the sums start from a bias.
+        parts: how many parts the blocks of filters are cut in.
         relu: whether max(0, .) follows.
         spacing: rows and columns from one output to the next in memory; y then starts at the
             first of them.
@@ -49,6 +52,7 @@ class DirectConvolution(NativeKernel):
     size: tuple[int, int]
     dilation: tuple[int, int]
     bias: bool
+    parts: int = 1
     relu: bool = False
     spacing: tuple[int, int] = (1, 1)
     full: tuple[int, int] = (0, 0)
@@ -67,7 +71,8 @@ class DirectConvolution(NativeKernel):
         x, packed, bias, y = (e.pointer(i) for i in range(4))
         panel = self.panel
         bands = -(-self.output_rows // panel.rows)
-        image, band = e.chunk // bands, e.chunk % bands
+        part, rest = e.chunk % self.parts, e.chunk // self.parts
+        image, band = rest // bands, rest % bands
         first = band * panel.rows
         rows = e.integer_minimum(self.output_rows - first, panel.rows)
         volume = x + image * (panel.height * panel.width * panel.channels)
@@ -76,28 +81,43 @@ class DirectConvolution(NativeKernel):
         else:
             source = e.scratch
             panel.emit(e, volume, first, rows, source)
-        depth = self.groups * self.filters
-        target = y + self._row(image, first) * depth
-        columns = e.isa.tile_columns
-        blocks = blocks_of(self.filters, columns)
+        target = y + self._row(image, first) * (self.groups * self.filters)
         channels = panel.channels // self.groups
-        block_values = self.size[0] * self.size[1] * channels * columns
-        whole, left = divmod(self.filters, columns)
+        blocks = blocks_of(self.filters, e.isa.tile_columns)
+        values = self.size[0] * self.size[1] * channels * e.isa.tile_columns
         with e.loop(self.groups) as group:
-            part = source + group * channels
-            weights = packed + group * (blocks * block_values)
-            out = group * self.filters
-            if whole:
-                with e.loop(whole) as block:
-                    k = out + block * columns
-                    self._sweep(
-                        e, part, weights + block * block_values, bias + k, target + k, rows, columns
-                    )
-            if left:
-                k = out + whole * columns
+            weights = packed + group * (blocks * values)
+            k = group * self.filters
+            self._blocks(
+                e, source + group * channels, weights, values, bias + k, target + k, rows, part
+            )
+
+    def _blocks(
+        self,
+        e: Emitter,
+        source: Pointer,
+        weights: Pointer,
+        values: int,
+        bias: Pointer,
+        target: Pointer,
+        rows: Value,
+        part: Value,
+    ) -> None:
+        """The part's blocks of one group; the last block may have fewer filters."""
+        columns = e.isa.tile_columns
+        whole, left = divmod(self.filters, columns)
+        size = -(-blocks_of(self.filters, columns) // self.parts)
+        if whole:
+            stop = e.integer_minimum((part + 1) * size, whole)
+            with e.loop(stop, start=part * size) as block:
+                k = block * columns
                 self._sweep(
-                    e, part, weights + whole * block_values, bias + k, target + k, rows, left
+                    e, source, weights + block * values, bias + k, target + k, rows, columns
                 )
+        if left:
+            k = whole * columns
+            with e.when(part.equals(whole // size)):
+                self._sweep(e, source, weights + whole * values, bias + k, target + k, rows, left)
 
     def _sweep(
         self,
@@ -181,17 +201,23 @@ def _lanes(e: Emitter, count: int, vector: int) -> int:
     return min(e.lanes, count - vector * e.lanes)
 
 
-def forward_kernel(conv: Conv, x: Shape, relu: bool = False) -> DirectConvolution:
-    """The kernel of a CONV's forward pass over an input of this shape."""
+def forward_kernel(isa: Isa, conv: Conv, x: Shape, batch: int) -> DirectConvolution:
+    """The kernel of a CONV's forward pass over a batch of inputs of this shape."""
     window, y = conv.window, conv.shape(x)
     before = (window.sides[0], window.sides[2])
     row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
     rows = band_rows(y.height, row_bytes, window.stride[0], window.reach[0])
     panel = Panel(x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before)
-    per_group = conv.filters // conv.groups
     return DirectConvolution(
-        panel, y.height, conv.groups, per_group, window.size, window.dilation, conv.bias, relu
+        *(panel, y.height, conv.groups, conv.filters // conv.groups),
+        *(window.size, window.dilation, conv.bias),
+        parts=parts_of(isa, conv.filters // conv.groups, batch * -(-y.height // rows)),
     )
+
+
+def parts_of(isa: Isa, filters: int, bands: int) -> int:
+    """How many parts to cut the filters in, so that a few bands make enough chunks to share."""
+    return max(1, min(-(-WANTED_CHUNKS // bands), blocks_of(filters, isa.tile_columns) // 2))
 
 
 def band_rows(rows: int, row_bytes: int, stride: int, reach: int) -> int:
@@ -201,8 +227,8 @@ def band_rows(rows: int, row_bytes: int, stride: int, reach: int) -> int:
 
 
 def chunks_of(kernel: DirectConvolution, batch: int) -> int:
-    """One chunk for each band of each image."""
-    return batch * -(-kernel.output_rows // kernel.panel.rows)
+    """One chunk for each band of each image and each part of the filters."""
+    return batch * -(-kernel.output_rows // kernel.panel.rows) * kernel.parts
 
 
 @dataclass(frozen=True)
@@ -221,7 +247,7 @@ class DirectForward:
     def lower(self, task: Task) -> Lowering:
         conv, (x,) = task.what, task.inputs
         pack, size = pack_forward(conv, x, self.isa.tile_columns)
-        kernel = forward_kernel(conv, x)
+        kernel = forward_kernel(self.isa, conv, x, task.batch)
         bias = "w.b" if conv.bias else 0
         main = Launch(kernel, chunks_of(kernel, task.batch), ("x0", "scratch.packed", bias, "y"))
         return Lowering((pack, main), scratch={"packed": size})

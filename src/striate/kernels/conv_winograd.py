@@ -16,9 +16,14 @@ from striate.plan import Launch, Lowering, Task
 BLOCK = 48
 """Tiles in a block: its transformed data stay in the second- or third-level cache."""
 GROUP = 4
-"""Blocks of filters that share the transformed data in backward-filter."""
+"""Blocks of filters that must share transformed data, so that the transform is a small part."""
 CHUNKS = 16
-"""Wanted chunks of backward-filter: slices of the tiles times groups of filters."""
+"""Wanted chunks: blocks or slices of the tiles times parts of the filters."""
+
+
+def _up(number: int, divisor: int) -> int:
+    """The quotient rounded up."""
+    return -(-number // divisor)
 
 
 def unfit(conv: Conv) -> str | None:
@@ -34,35 +39,43 @@ def unfit(conv: Conv) -> str | None:
 
 def tiling(x: Shape, y: Shape, before: tuple[int, int]) -> Tiling:
     """The patches of x from which tiles of 4x4 outputs of y follow."""
-    rows, columns = -(-y.height // OUT), -(-y.width // OUT)
+    rows, columns = _up(y.height, OUT), _up(y.width, OUT)
     return Tiling(x.height, x.width, x.channels, before, rows, columns, OUT, OUT + 2)
 
 
 def convolution(
-    isa: Isa, x: Shape, y: Shape, before: tuple[int, int], bias: bool
+    isa: Isa, batch: int, x: Shape, y: Shape, before: tuple[int, int], bias: bool
 ) -> WinogradConvolution:
-    """The kernel from a volume of shape x to one of shape y."""
-    block = -(-BLOCK // isa.tile_rows) * isa.tile_rows
+    """The kernel from a volume of shape x to one of shape y.
+
+    The tiles are cut evenly in blocks; where that gives too few chunks to share between threads,
+    the filters are cut too, at the price of transforming the data once for each part.
+    """
+    cut = tiling(x, y, before)
+    tiles = batch * cut.per_image
+    pieces = _up(tiles, BLOCK)
+    block = _up(_up(tiles, pieces), isa.tile_rows) * isa.tile_rows
+    blocks = _up(y.channels, isa.tile_columns)
+    parts = max(1, min(_up(CHUNKS, pieces), blocks // GROUP))
     return WinogradConvolution(
-        tiling(x, y, before),
-        (y.height, y.width),
-        y.channels,
-        block,
-        isa.tile_columns,
-        isa.lanes,
-        bias,
+        *(cut, (y.height, y.width), y.channels, block),
+        columns=isa.tile_columns,
+        part=_up(blocks, parts),
+        lanes=isa.lanes,
+        bias=bias,
     )
 
 
 def _launch(kernel: WinogradConvolution, batch: int, roles: tuple[str | int, ...]) -> Launch:
     tiles = batch * kernel.tiling.per_image
-    return Launch(kernel, -(-tiles // kernel.tiles), (*roles, tiles))
+    parts = _up(_up(kernel.filters, kernel.columns), kernel.part)
+    return Launch(kernel, _up(tiles, kernel.tiles) * parts, (*roles, tiles))
 
 
 def _fraction(isa: Isa, x: Shape, y: Shape) -> float:
     """Time by the multiplications of direct convolution: products, transforms, cut-off tiles."""
-    covered = -(-y.height // OUT) * -(-y.width // OUT) * OUT * OUT / y.pixels
-    padded = -(-y.channels // isa.tile_columns) * isa.tile_columns / y.channels
+    covered = _up(y.height, OUT) * _up(y.width, OUT) * OUT * OUT / y.pixels
+    padded = _up(y.channels, isa.tile_columns) * isa.tile_columns / y.channels
     return covered * (padded / 4 + 3.0 / x.channels + 3.0 / y.channels)
 
 
@@ -86,11 +99,11 @@ class WinogradForward:
 
     def lower(self, task: Task) -> Lowering:
         conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns
-        blocks = -(-conv.filters // columns)
+        blocks = _up(conv.filters, columns)
         arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
         pack = Launch(TransformFilters(), blocks, arguments, prepare=True)
         sides = conv.window.sides
-        kernel = convolution(self.isa, x, task.output, (sides[0], sides[2]), conv.bias)
+        kernel = convolution(self.isa, task.batch, x, task.output, (sides[0], sides[2]), conv.bias)
         roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y")
         size = blocks * POSITIONS * x.channels * columns * 4
         return Lowering((pack, _launch(kernel, task.batch, roles)), scratch={"packed": size})
@@ -132,7 +145,7 @@ class WinogradBackward:
         pack = Launch(TransformFlipped(), blocks, arguments, prepare=True)
         sides = conv.window.sides
         before = (2 - sides[0], 2 - sides[2])
-        kernel = convolution(self.isa, task.output, x, before, bias=False)
+        kernel = convolution(self.isa, task.batch, task.output, x, before, bias=False)
         main = _launch(kernel, task.batch, ("dy", "scratch.packed", 0, "dx0"))
         return (pack, main), {"packed": blocks * POSITIONS * conv.filters * columns * 4}
 
@@ -142,8 +155,8 @@ class WinogradBackward:
         data = tiling(x, y, (sides[0], sides[2]))
         tiles = task.batch * data.per_image
         blocks = y.channels // isa.tile_columns
-        groups = -(-blocks // GROUP)
-        slices = max(1, min(-(-tiles // BLOCK), CHUNKS // groups))
+        groups = _up(blocks, GROUP)
+        slices = max(1, min(_up(tiles, BLOCK), CHUNKS // groups))
         kernel = WinogradFilterGradient(
             data,
             Tiling(y.height, y.width, y.channels, (0, 0), data.rows, data.columns, OUT, OUT),

@@ -103,7 +103,11 @@ def log(e: Emitter, x: Value) -> Value:
 
 
 def power(e: Emitter, x: Value, exponent: float) -> Value:
-    """x^exponent for x >= 0 and a number known when the kernel is written."""
+    """x^exponent for x >= 0 and a number known when the kernel is written.
+
+    Multiples of a quarter come from roots and products; for others the relative error grows with
+    the exponent, to about 1e-7·|exponent·log x|.
+    """
     quarters = 4 * exponent
     if quarters != int(quarters) or abs(exponent) > 4:
         return exp(e, log(e, x) * float(exponent))

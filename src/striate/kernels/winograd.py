@@ -26,7 +26,8 @@ SKEW = 16
 
 @dataclass(frozen=True)
 class WinogradConvolution(NativeKernel):
-    """x, transformed filters, bias (if any), y, number of tiles. One chunk is one block of tiles.
+    """x, transformed filters, bias (if any), y, number of tiles. One chunk is one block of tiles
+    and one part of the filters.
 
     Attributes:
         tiling: of the input into 6x6 patches.
@@ -34,6 +35,7 @@ class WinogradConvolution(NativeKernel):
         filters: the depth of the output.
         tiles: in a block; a multiple of the micro-tile's rows.
         columns: filters in a block.
+        part: blocks of filters in a chunk.
         lanes: of a vector.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
@@ -44,6 +46,7 @@ class WinogradConvolution(NativeKernel):
     filters: int
     tiles: int
     columns: int
+    part: int
     lanes: int
     bias: bool
     relu: bool = False
@@ -64,7 +67,9 @@ class WinogradConvolution(NativeKernel):
 
     def emit(self, e: Emitter) -> None:
         x, filters, bias, y = (e.pointer(i) for i in range(4))
-        first = e.chunk * self.tiles
+        blocks = -(-self.filters // self.columns)
+        parts = -(-blocks // self.part)
+        first, first_block = e.chunk // parts * self.tiles, e.chunk % parts * self.part
         count = e.integer_minimum(e.argument(4) - first, self.tiles)
         data = e.scratch
         products = data + POSITIONS * self._data_stride
@@ -75,9 +80,9 @@ class WinogradConvolution(NativeKernel):
             start, stride = self.tiling.patch(e, x, first + t, patch, self.tiling.channels)
             to = data + t * self.tiling.channels
             transform_data(e, self.tiling, start, stride, to, self._data_stride, between)
-        whole, left = divmod(self.filters, self.columns)
         size = POSITIONS * self.tiling.channels * self.columns
-        with e.loop(whole + bool(left)) as block:
+        last_block = e.integer_minimum(first_block + self.part, blocks)
+        with e.loop(last_block, start=first_block) as block:
             self._multiply(e, data, filters + block * size, products, count)
             k = block * self.columns
             wanted = e.integer_minimum(self.filters - k, self.columns)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import Path
 
-from striate import zoo
 from striate.errors import InputError
 from striate.graph import Graph, build
 from striate.notation import Variable, parse, parse_file
+from striate.zoo.catalogue import names, text
 
 
 def find_graph(source: str | Path, /, **variables: Variable) -> Graph:
@@ -26,16 +26,16 @@ def find_graph(source: str | Path, /, **variables: Variable) -> Graph:
     """
     if isinstance(source, Path):
         return build(parse_file(source, **variables))
-    if source in zoo.names():
-        return build(parse(zoo.text(source), source, **variables))
+    if source in names():
+        return build(parse(text(source), source, **variables))
     if "->" in source or source.lstrip().upper().startswith("INPUT"):
         return build(parse(source, "<net>", **variables))
     if Path(source).is_file() or source.endswith(".net"):
         return build(parse_file(source, **variables))
-    near = get_close_matches(source, zoo.names(), n=1)
+    near = get_close_matches(source, names(), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise InputError(
         f"there is no net '{source}'{hint}\n"
         "  expected a notation such as 'INPUT 32x32x3 -> CONV3-16 -> RELU -> FC 10', a file with\n"
-        f"  one, or a net of the zoo: {', '.join(zoo.names())}"
+        f"  one, or a net of the zoo: {', '.join(names())}"
     )
