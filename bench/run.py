@@ -22,8 +22,22 @@ PEERS = Path(__file__).parent / "peers"
 JOBS = {
     "train-tinyvgg": {"net": "tinyvgg", "mode": "train", "batch": 128, "steps": 10},
     "train-convnetjs": {"net": "convnetjs", "mode": "train", "batch": 64, "steps": 40},
-    "infer-tinyvgg-1": {"net": "tinyvgg", "mode": "infer", "batch": 1, "steps": 100},
-    "infer-tinyvgg-8": {"net": "tinyvgg", "mode": "infer", "batch": 8, "steps": 30},
+    "train-alexnet": {"net": "alexnet-ungrouped", "mode": "train", "batch": 32, "steps": 3},
+    "train-vgg16": {"net": "vgg16", "mode": "train", "batch": 4, "steps": 3},
+    "train-googlenet": {"net": "googlenet", "mode": "train", "batch": 8, "steps": 3},
+    "train-resnet50": {"net": "resnet50", "mode": "train", "batch": 8, "steps": 3},
+    **{
+        f"infer-{net}-{batch}": {"net": net, "mode": "infer", "batch": batch, "steps": steps}
+        for net, steps in (
+            ("convnetjs", 100),
+            ("tinyvgg", 60),
+            ("alexnet-ungrouped", 10),
+            ("vgg16", 5),
+            ("googlenet", 10),
+            ("resnet50", 10),
+        )
+        for batch in (1, 8)
+    },
 }
 LIBRARIES = ("striate", "torch", "torch-channels-last")
 
@@ -69,7 +83,7 @@ def measure(name: str, rounds: int, threads: int) -> list[str]:
 def main() -> None:
     """Print a Markdown table of the jobs named on the command line, or of all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("jobs", nargs="*", choices=[*JOBS, []], default=[])
+    parser.add_argument("jobs", nargs="*", help=", ".join(JOBS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()

@@ -15,8 +15,9 @@ def main() -> None:
     net.init(seed=0)
     batch, threads = wanted["batch"], wanted["threads"]
     program = net.compile(batch=batch, training=wanted["mode"] == "train", threads=threads)
+    shape = net.checked.shapes[net.graph.nodes[0].name]
     rng = np.random.default_rng(0)
-    images = rng.standard_normal((batch, *net.input_shape.array(1)[1:])).astype(np.float32)
+    images = rng.standard_normal(shape.array(batch)).astype(np.float32)
     labels = rng.integers(0, program.classes, batch)
     if wanted["mode"] == "train":
         report(lambda: program.step(images, labels), wanted["steps"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from striate.app.terminal import coloured, console, is_terminal, width
+from striate.app import terminal
+from striate.app.terminal import console
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -21,7 +22,7 @@ GREYS = " .:-=+*#%@"
 
 def bar(share: float, length: int) -> str:
     """A bar of a share of so many characters; ASCII where no person looks on."""
-    if not is_terminal():
+    if not terminal.is_terminal():
         return ("#" * round(share * length)).ljust(length)
     eighths = round(share * length * 8)
     full, rest = divmod(eighths, 8)
@@ -30,7 +31,7 @@ def bar(share: float, length: int) -> str:
 
 def draws_pictures() -> bool:
     """Whether images can be drawn with colours."""
-    return coloured()
+    return terminal.coloured()
 
 
 def draw(images: Sequence[Array], captions: Sequence[Sequence[tuple[str, str]]]) -> None:
@@ -40,7 +41,7 @@ def draw(images: Sequence[Array], captions: Sequence[Sequence[tuple[str, str]]])
     """
     small = [_shrunk(image) for image in images]
     cell = max([image.shape[1] for image in small] + [len(t) for c in captions for t, _ in c])
-    per_row = max(1, (width() + GAP) // (cell + GAP))
+    per_row = max(1, (terminal.width() + GAP) // (cell + GAP))
     for start in range(0, len(small), per_row):
         stop = start + per_row
         _draw_row(small[start:stop], captions[start:stop], cell)
@@ -62,7 +63,7 @@ def _draw_row(
         line = Text()
         for caption in captions:
             text, style = caption[number] if number < len(caption) else ("", "")
-            line.append(text.ljust(cell + GAP), style if coloured() else "")
+            line.append(text.ljust(cell + GAP), style if terminal.coloured() else "")
         out.print(line)
 
 
@@ -73,7 +74,7 @@ def _pixels(image: Array, row: int) -> Text:
     line = Text()
     below = image[row + 1] if row + 1 < len(image) else image[row] * 0
     for upper, lower in zip(image[row], below, strict=True):
-        if coloured():
+        if terminal.coloured():
             line.append("▀", f"rgb({_rgb(upper)}) on rgb({_rgb(lower)})")
         else:
             mean = (int(upper.mean()) + int(lower.mean())) / 2

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from striate.app.terminal import coloured, console, is_terminal, say_parts
+from striate.app import terminal
+from striate.app.terminal import console, say_parts
 from striate.train.events import EpochDone, Event, RunStarted, StepDone, Subscriber
 from striate.train.history import EpochRecord
 
@@ -24,7 +25,7 @@ def watching(quiet: bool) -> Iterator[Subscriber]:
     """A subscriber that shows the run: nothing if quiet, a bar in a terminal, else lines."""
     if quiet:
         yield lambda event: None  # noqa: ARG005
-    elif is_terminal():
+    elif terminal.is_terminal():
         with _bar() as progress:
             yield Bar(progress)
     else:
@@ -148,7 +149,7 @@ def _bar() -> Iterator[Progress]:
         BarColumn(24, complete_style="cyan", finished_style="green"),
         MofNCompleteColumn(),
         TextColumn("{task.fields[figures]}"),
-        TextColumn("{task.fields[left]}", style="bright_black" if coloured() else ""),
+        TextColumn("{task.fields[left]}", style="bright_black" if terminal.coloured() else ""),
     ]
     with Progress(*columns, console=out, transient=True, refresh_per_second=8) as progress:
         yield progress

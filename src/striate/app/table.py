@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from striate.app import terminal
 from striate.app.nets import BatchOption, NetArgument, SetOption, net_of
-from striate.app.terminal import is_terminal, say, say_table, width
+from striate.app.terminal import say, say_table
 from striate.app.verbs import NETS, verb
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def show(found: Table) -> None:
     text = found.to_text()
     head, _, memory = text.partition("\n\n")
     widest = max(map(len, head.splitlines()))
-    if is_terminal() and widest > width():
+    if terminal.is_terminal() and widest > terminal.width():
         say_table(brief(found), totals=True)
         say(f"(all columns need {widest} characters a line, or --format csv)", "bright_black")
     else:

@@ -40,6 +40,7 @@ def console(stream: TextIO | None = None) -> Console:
 
     return Console(
         file=sys.stdout if stream is None else stream,
+        force_terminal=is_terminal(stream),
         no_color=not coloured(stream),
         highlight=False,
         markup=False,
