@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bars import NET, bars
 
 import striate
+from bars import NET, bars
 from striate.errors import BudgetError, DataError, FileError, InputError
 from striate.train.events import EpochDone, Event
 from striate.train.history import StopReason

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy_program import NumpyProgram
 
+from numpy_program import NumpyProgram
 from striate.check import check
 from striate.errors import BudgetError, CompileError, InputError, NetError
 from striate.graph import Network

@@ -1,4 +1,4 @@
-"""Errors that a user can meet. Each says what was expected, what came, where, and what would work."""
+"""Errors that a user can meet: what was expected, what came, where, and what would work."""
 
 from __future__ import annotations
 

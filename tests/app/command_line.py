@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from typer.testing import CliRunner
 
 from striate.app import cli, terminal
@@ -33,11 +34,8 @@ def refusal(*words: object) -> str:
     return answer.err.removeprefix("error: ").removesuffix("\n")
 
 
-def look_on(monkeypatch: object, columns: int = 100) -> None:
+def look_on(monkeypatch: pytest.MonkeyPatch, columns: int = 100) -> None:
     """Make standard output and error a coloured terminal of so many columns."""
-    from pytest import MonkeyPatch
-
-    assert isinstance(monkeypatch, MonkeyPatch)
     monkeypatch.setattr(terminal, "is_terminal", lambda stream=None: True)  # noqa: ARG005
     monkeypatch.setattr(terminal, "coloured", lambda stream=None: True)  # noqa: ARG005
     monkeypatch.setenv("TERM", "xterm-256color")

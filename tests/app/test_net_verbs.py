@@ -19,7 +19,7 @@ def test_a_piped_table_is_whole_whatever_the_terminal(monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLUMNS", "40")
     answer = striate("table", "vgg16", "--batch", 2, "--training")
     assert answer.code == 0
-    assert "conv1      CONV3-64" in answer.out
+    assert "\nconv1     CONV3-64 " in answer.out
     assert "(3*3*3)*64 = 1,728" in answer.out
     assert "138,357,544" in answer.out
     assert "15.47 G" in answer.out

@@ -60,8 +60,12 @@ def test_notes_pooling_discards_three_quarters() -> None:
         # GELU needs its input and TANH its output for the backward pass.
         ("CONV3-3 -> TANH -> RELU", {"tanh1": "conv1", "relu1": "conv1"}, {"tanh1": "conv1"}),
         ("TANH -> DROPOUT", {"tanh1": "input", "dropout1": "input"}, {"tanh1": "input"}),
-        ("SUM{ RELU | SKIP }", {}, {}),
-        ("SUM{ CONV3-3 | SKIP } -> RELU", {"relu1": "sum1"}, {"relu1": "sum1"}),
+        ("SUM{ RELU | SKIP }", {"sum1": "relu1"}, {}),
+        (
+            "SUM{ CONV3-3 | SKIP } -> RELU",
+            {"sum1": "conv1", "relu1": "conv1"},
+            {"sum1": "conv1", "relu1": "conv1"},
+        ),
         ("CONCAT{ CONV3-3 -> RELU | TANH }", {"relu1": "conv1"}, {"relu1": "conv1"}),
         (
             "CONV3-3 -> TANH -> DROPOUT -> FLATTEN",

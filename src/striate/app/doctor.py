@@ -40,7 +40,7 @@ def doctor() -> None:
     problem = _self_test()
     if problem is None:
         say(
-            "self-test     passed: a small net agrees with its reference, forward and trained",
+            "self-test    passed: a small net agrees with its reference, forward and trained",
             "green",
         )
         return

@@ -72,12 +72,13 @@ def _pixels(image: Array, row: int) -> Text:
     from rich.text import Text
 
     line = Text()
-    below = image[row + 1] if row + 1 < len(image) else image[row] * 0
+    has_below = row + 1 < len(image)
+    below = image[row + 1] if has_below else image[row] * 0
     for upper, lower in zip(image[row], below, strict=True):
         if terminal.coloured():
             line.append("▀", f"rgb({_rgb(upper)}) on rgb({_rgb(lower)})")
         else:
-            mean = (int(upper.mean()) + int(lower.mean())) / 2
+            mean = (upper.mean() + lower.mean()) / 2 if has_below else upper.mean()
             line.append(GREYS[min(int(mean / 256 * len(GREYS)), len(GREYS) - 1)])
     return line
 

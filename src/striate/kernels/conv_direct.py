@@ -115,9 +115,10 @@ class DirectConvolution(NativeKernel):
                     e, source, weights + block * values, bias + k, target + k, rows, columns
                 )
         if left:
-            k = whole * columns
+            rest = whole * columns
+            last = weights + whole * values
             with e.when(part.equals(whole // size)):
-                self._sweep(e, source, weights + whole * values, bias + k, target + k, rows, left)
+                self._sweep(e, source, last, bias + rest, target + rest, rows, left)
 
     def _sweep(
         self,

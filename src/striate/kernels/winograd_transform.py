@@ -45,7 +45,7 @@ def transform(e: Emitter, matrix: Matrix, load: Load, store: Store, between: Poi
         values = [load(column, i) for i in range(many)]
         for i, row in enumerate(matrix):
             between.store_vector(combine(e, row, values), (column + i * many) * e.lanes)
-    with e.loop(few) as i:
-        values = [between.vector((i * many + j) * e.lanes) for j in range(many)]
+    with e.loop(few) as out:
+        values = [between.vector((out * many + j) * e.lanes) for j in range(many)]
         for j, row in enumerate(matrix):
-            store(i, j, combine(e, row, values))
+            store(out, j, combine(e, row, values))

@@ -17,6 +17,7 @@ class Sum(Layer):
     """The sum of two or more volumes; each gets the whole gradient."""
 
     arity: ClassVar = -1
+    in_place: ClassVar = True
 
     def rules(self, *inputs: Shape) -> Iterable[Rule]:
         yield same("shape", inputs)

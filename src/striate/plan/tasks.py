@@ -6,11 +6,11 @@ nothing about how a task is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from striate.check import Checked
+from striate.check import Checked, in_place
 from striate.graph import Node
 from striate.plan.records import Buffer, Task
 
@@ -81,10 +81,11 @@ class Work:
 def forward_tasks(work: Work) -> None:
     """Every node once, in the order of the graph."""
     graph = work.checked.graph
+    shared = in_place(graph, work.training)
     for node in graph.nodes:
         shape = work.checked.shapes[node.name]
         last = node.name == graph.output
-        if not last and _in_place(work, node):
+        if node.name in shared and not last:
             work.alias[node.name] = node.inputs[0]
         else:
             work.add_buffer(node.name, work.batch * shape.values, "batch" if last else "arena")
@@ -94,32 +95,6 @@ def forward_tasks(work: Work) -> None:
         roles = {f"x{i}": name for i, name in enumerate(sources)}
         roles |= {"y": node.name, "key": "control", **work.weight_roles(node)}
         work.task("forward", node, roles, key=work.keys[node.name])
-
-
-def _in_place(work: Work, node: Node) -> bool:
-    """Whether the output may overwrite the first input: nobody else reads what is lost."""
-    if not node.layer.in_place or not node.inputs:
-        return False
-    graph = work.checked.graph
-    name = node.inputs[0]
-    if len(graph.consumers(name)) != 1 or node.inputs.count(name) != 1:
-        return False
-    if not work.training:
-        return True
-    if "inputs" in node.layer.saves:
-        return False
-    for before in _same_memory(work, name):
-        if "output" in graph.node(before).layer.saves:
-            return False
-    return True
-
-
-def _same_memory(work: Work, name: str) -> Iterator[str]:
-    """The nodes whose outputs already share the memory of this one."""
-    yield name
-    while name in work.alias:
-        name = work.alias[name]
-        yield name
 
 
 def trained_nodes(checked: Checked) -> set[str]:
