@@ -15,7 +15,7 @@ from striate.graph import NetWeights, Network
 from striate.layers.shape import Array
 from striate.pipeline import Training, compile_net
 from striate.run import Program
-from striate.train.augment import Augmented, parse
+from striate.train.augment import Augmented
 from striate.train.data import ArrayData, DataSet, pixel_statistics
 from striate.train.events import Subscriber
 from striate.train.history import History
@@ -68,11 +68,8 @@ def fit_network(
         StriateError: the net, the data, the recipe or the checkpoint cannot be used, or the
             training diverges; the net then has the weights from before.
     """
-    settings, augmentation, training = (
-        recipe.make_settings(),
-        parse(recipe.augment),
-        training_of(recipe),
-    )
+    settings, augmentation = recipe.make_settings(), recipe.make_augmentation()
+    training = training_of(recipe)
     start = _prepared(network, data, recipe)
     program = compile_net(start, recipe.batch, training, threads, recipe.seed)
     judge = None

@@ -40,7 +40,7 @@ def test_time_refuses_what_has_no_room() -> None:
 def test_doctor_shows_the_machine_and_tests_it() -> None:
     answer = striate("doctor")
     assert (answer.code, answer.err) == (0, "")
-    names = [line.split()[0] for line in answer.out.splitlines() if line]
+    names = [line.split()[0] for line in answer.out.splitlines() if line.strip() == line != ""]
     assert names == [
         *("system", "processor", "target", "threads", "memory"),
         *("striate", "python", "packages", "optional", "cache", "self-test"),

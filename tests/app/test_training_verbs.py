@@ -188,19 +188,20 @@ def test_without_validation_the_training_loss_judges() -> None:
         (("broken.npz",), "broken.npz: "),
         (
             ("one.npz",),
-            "one.npz, images (80%): expected images of at least 2 classes, got only class '0'",
+            "one.npz, images (80%): expected images of at least 2 classes, got o",
         ),
         (("wide.npz",), "wide.npz, images: label 8 of image 1 is out of range: with 2 classes "),
         (("bars.npz", "--net", "INPUT -> CNOV"), "<net>:1:10: unknown layer CNOV"),
         (
             ("bars.npz", "--net", "INPUT -> CONV4-2 P=0 S=3"),
-            "the net does not work: 1 problem\nconv1 (",
+            "the net does not work: 1 problem\n",
         ),
         (("bars.npz", "--optimizer", "smd"), "unknown optimizer 'smd': did you mean sgd? "),
+        (("bars.npz", "--loss", "svm,margin=-1"), "loss svm: margin: expected a number "),
         (("bars.npz", "--augment", "flop"), "augmentation: unknown step 'flop'; did you mean fl"),
         (
             ("bars.npz", "--batch", "500"),
-            "bars.npz, x_train (90%): 44 images do not fill a batch of 500; ",
+            "bars.npz, x_train (90%): 44 images do not fill a batch of 50",
         ),
         (("bars.npz", "--validation", "1.5"), "--validation: expected a share from 0 to below 1,"),
         (("bars.npz", "--resume"), "runs/train: has no run to go on with"),
@@ -219,6 +220,13 @@ def test_what_cannot_be_trained_is_told(folder: Path, words: tuple[str, ...], me
     answer = striate("train", *words, "-q")
     assert answer.code == 1
     assert answer.err.startswith(f"error: {message}")
+    assert not Path("runs/train/1").exists()
+
+
+def test_a_run_whose_time_is_up_at_once_is_no_defect() -> None:
+    answer = striate("train", "bars.npz", *SETTINGS, "--max-time", 1e-9)
+    assert (answer.code, answer.err) == (0, "")
+    assert "0 epochs in 0 s (time is up)" in answer.out
 
 
 def test_data_are_needed() -> None:

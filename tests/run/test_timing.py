@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from bars import NET, bars
 
 import striate
+from bars import NET, bars
 from striate.run.timing import time_tasks
 
 

@@ -61,8 +61,7 @@ def test_a_recipe_goes_through_json() -> None:
 def test_what_is_wrong_is_told(fields: dict[str, object], message: str) -> None:
     recipe = make_recipe(fields)
     with pytest.raises(InputError) as caught:
-        recipe.make_loss()
-        recipe.make_settings()
+        recipe.verify()
     assert str(caught.value).startswith(message)
 
 

@@ -10,8 +10,14 @@ from striate.app.verbs import TRAINING, verb
 if TYPE_CHECKING:
     from striate.app.run import Outcome
 
-NET = "INPUT -> [CONV3-16 -> RELU -> POOL2]*2 -> CONV3-32 -> RELU -> FC 64 -> RELU -> FC"
-RECIPE = {"epochs": 6, "batch": 32, "rate": 0.02, "optimizer": "sgd,nesterov=yes"}
+NET = "INPUT -> [CONV3-32 -> RELU -> POOL2]*2 -> CONV3-64 -> RELU -> FC 128 -> RELU -> FC"
+RECIPE = {
+    "epochs": 6,
+    "batch": 32,
+    "rate": 0.02,
+    "optimizer": "sgd,nesterov=yes",
+    "augment": "flip",
+}
 SHOWN = 6
 
 

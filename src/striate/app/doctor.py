@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import typer
 
 import striate
+from striate.app import terminal
 from striate.app.terminal import complain, say, say_parts
 from striate.app.verbs import MACHINE, verb
 
@@ -24,6 +26,7 @@ PACKAGES = (
 )
 OPTIONAL = ("matplotlib", "tensorboardX", "torch")
 TEST_NET = "INPUT 12x12x3 -> CONV3-8 -> BATCHNORM -> RELU -> POOL2 -> FC 16 -> RELU -> FC 4"
+INDENT = 13
 TOLERANCE = 1e-4
 """Of native float32 scores against the float64 reference, relative to the largest score."""
 
@@ -35,7 +38,11 @@ def doctor() -> None:
     The exit code is 1 if the test fails. Send the output along when you report a problem.
     """
     for name, value in [*_machine(), *_software()]:
-        say_parts([(f"{name:<13}", "cyan"), (value, "")])
+        columns = terminal.width() - INDENT if terminal.is_terminal() else len(value)
+        first, *more = textwrap.wrap(value, columns)
+        say_parts([(name.ljust(INDENT), "cyan"), (first, "")])
+        for line in more:
+            say(" " * INDENT + line)
     say()
     problem = _self_test()
     if problem is None:

@@ -110,17 +110,7 @@ def carry_out(request: Request) -> Outcome:
     report_problems(job.parts.training)
     if not request.quiet:
         say_start(job.data, job.net, job.parts, job.recipe)
-    with watching(request.quiet) as watcher:
-        history = fit_network(
-            job.net.network,
-            job.parts.training,
-            job.recipe,
-            job.parts.validation,
-            Output(job.folder.path, request.tensorboard),
-            job.checkpoint,
-            request.threads,
-            [watcher],
-        )
+    history = _fit(job, request)
     if history.reason is StopReason.INTERRUPTED:
         say_interrupted(job.data, job.folder, request.runs or RUNS)
         raise typer.Exit(INTERRUPTED)
@@ -130,11 +120,29 @@ def carry_out(request: Request) -> Outcome:
     return Outcome(job, best, history, done)
 
 
+def _fit(job: Job, request: Request) -> History:
+    try:
+        with watching(request.quiet) as watcher:
+            return fit_network(
+                job.net.network,
+                job.parts.training,
+                job.recipe,
+                job.parts.validation,
+                Output(job.folder.path, request.tensorboard),
+                job.checkpoint,
+                request.threads,
+                [watcher],
+            )
+    except BaseException:
+        job.folder.discard_unused()
+        raise
+
+
 def _set_up(request: Request) -> Job:
     """A new run."""
     assert request.data is not None, "a new run needs data"
     recipe = make_recipe(request.recipe or {})
-    recipe.make_settings()
+    recipe.verify()
     held_out = _held_out(request.held_out, recipe)
     parts = open_parts(request.data, None, held_out, request.strict)
     net = _net_for(request.net or DEFAULT_NET, request.variables or {}, parts)

@@ -55,11 +55,11 @@ def say_end(
     evaluation: Evaluation | None,
 ) -> None:
     """How good the net is, where the run is, and what can be done with it."""
-    last = history.records[-1]
+    last = history.records[-1] if history.records else None
     say()
-    if evaluation is None:
+    if evaluation is None and last is not None:
         say(f"training accuracy {last.accuracy:.1%}, loss {last.loss:.4f}", "bold green")
-    else:
+    elif evaluation is not None:
         best = history.best
         which = f", weights of epoch {best.epoch:.4g}" if best else ""
         top5 = f"top-5 {evaluation.top5:.1%}, " if len(evaluation.confusion) > 5 else ""
@@ -70,7 +70,8 @@ def say_end(
             ]
         )
     ended = "" if history.reason == "finished" else f" ({history.reason})"
-    say(f"{last.epoch:.4g} epochs in {clock(last.seconds)}{ended}")
+    done, seconds = (last.epoch, last.seconds) if last else (0, 0.0)
+    say(f"{'1 epoch' if done == 1 else f'{done:.4g} epochs'} in {clock(seconds)}{ended}")
     present = [name for name in FILES if (folder.path / name).exists()]
     _say_ways(
         [

@@ -24,12 +24,14 @@ from striate.plan.records import Launch, Lowering, Task
 
 PANEL_BYTES = 48 * 1024
 GRADIENT_PIXELS = 256
-WANTED_CHUNKS = 32
+WANTED_CHUNKS = 16
+SHARED = 4
+"""Blocks of filters that share a panel, so that packing it is a small part of the work."""
 
 
 @dataclass(frozen=True)
 class FilterGradient(NativeKernel):
-    """x, dy, partial sums. One chunk is one slice of the batch and one block of filters.
+    """x, dy, partial sums. One chunk is one slice of the batch and a few blocks of filters.
 
     A partial block is [cells + 1][columns]: the last row is the bias's gradient.
 
@@ -43,6 +45,7 @@ class FilterGradient(NativeKernel):
         batch: number of images.
         slices: parts that the batch is cut in.
         columns: filters in a block.
+        shared: blocks in a chunk, which share a panel of the input.
     """
 
     panel: Panel
@@ -54,6 +57,7 @@ class FilterGradient(NativeKernel):
     batch: int
     slices: int
     columns: int
+    shared: int
 
     @property
     def cells(self) -> int:
@@ -69,10 +73,13 @@ class FilterGradient(NativeKernel):
         x, dy, partial = (e.pointer(i) for i in range(3))
         panel, columns = self.panel, self.columns
         blocks = blocks_of(self.filters, columns)
-        part, rest = e.chunk // (self.groups * blocks), e.chunk % (self.groups * blocks)
-        group, block = rest // blocks, rest % blocks
-        sums = partial + e.chunk * ((self.cells + 1) * columns)
-        fill(e, sums, (self.cells + 1) * columns)
+        shares = -(-blocks // self.shared)
+        part, rest = e.chunk // (self.groups * shares), e.chunk % (self.groups * shares)
+        group, first_block = rest // shares, rest % shares * self.shared
+        count = e.integer_minimum(blocks - first_block, self.shared)
+        size = (self.cells + 1) * columns
+        sums = partial + ((part * self.groups + group) * blocks + first_block) * size
+        fill(e, sums, count * size)
         gradients = e.scratch
         band_input = e.scratch + panel.rows * panel.columns * columns
         bands = -(-self.output_rows // panel.rows)
@@ -84,13 +91,17 @@ class FilterGradient(NativeKernel):
             rows = e.integer_minimum(self.output_rows - first, panel.rows)
             volume = x + image * (panel.height * panel.width * panel.channels)
             panel.emit(e, volume, first, rows, band_input)
-            source = dy + (image * self.output_rows + first) * (panel.columns * depth)
-            left = e.integer_minimum(self.filters - block * columns, columns)
-            source = source + group * self.filters + block * columns
-            bias = sums + self.cells * columns
-            self._pack_gradients(e, source, gradients, rows * panel.columns, left, bias)
-            channels = panel.channels // self.groups
-            self._sweep(e, band_input + group * channels, gradients, rows, sums)
+            pixel = (image * self.output_rows + first) * panel.columns
+            source = dy + pixel * depth + group * self.filters
+            own = band_input + group * (panel.channels // self.groups)
+            with e.loop(count) as i:
+                k = (first_block + i) * columns
+                left = e.integer_minimum(self.filters - k, columns)
+                total = sums + i * size
+                bias = total + self.cells * columns
+                pixels = rows * panel.columns
+                self._pack_gradients(e, source + k, gradients, pixels, left, bias)
+                self._sweep(e, own, gradients, rows, total)
 
     def _pack_gradients(
         self, e: Emitter, source: Pointer, to: Pointer, pixels: Value, left: Value, bias: Pointer
@@ -214,18 +225,11 @@ def filter_gradient_kernel(conv: Conv, x: Shape, batch: int, columns: int) -> Fi
     before = (window.sides[0], window.sides[2])
     panel = Panel(x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before)
     filters = conv.filters // conv.groups
-    blocks = conv.groups * blocks_of(filters, columns)
-    slices = max(1, min(batch, WANTED_CHUNKS // blocks))
+    shares = conv.groups * -(-blocks_of(filters, columns) // SHARED)
+    slices = max(1, min(batch, WANTED_CHUNKS // shares))
     return FilterGradient(
-        panel,
-        y.height,
-        conv.groups,
-        filters,
-        window.size,
-        window.dilation,
-        batch,
-        slices,
-        columns,
+        *(panel, y.height, conv.groups, filters, window.size, window.dilation),
+        *(batch, slices, columns, SHARED),
     )
 
 
@@ -235,13 +239,14 @@ def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str,
     kernel = filter_gradient_kernel(conv, x, task.batch, isa.tile_columns)
     blocks = blocks_of(kernel.filters, kernel.columns)
     together = conv.groups * blocks
-    chunks = kernel.slices * together
-    main = Launch(kernel, chunks, ("x0", "dy", "scratch.partial"))
+    shares = conv.groups * -(-blocks // kernel.shared)
+    main = Launch(kernel, kernel.slices * shares, ("x0", "dy", "scratch.partial"))
     bias = "dw.b" if conv.bias else 0
     sizes = (kernel.cells, kernel.filters, blocks, kernel.slices, together)
     arguments = ("scratch.partial", "dw.w", bias, *sizes)
     total = Launch(SumFilterGradient(kernel.columns, conv.bias), together, arguments)
-    return (main, total), {"partial": chunks * (kernel.cells + 1) * kernel.columns * 4}
+    size = kernel.slices * together * (kernel.cells + 1) * kernel.columns * 4
+    return (main, total), {"partial": size}
 
 
 @dataclass(frozen=True)

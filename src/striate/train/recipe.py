@@ -12,6 +12,7 @@ from striate.layers.loss import loss
 from striate.layers.named import unknown
 from striate.layers.options import options_of
 from striate.optimizers import OPTIMIZERS, Optimizer, optimizer
+from striate.train.augment import Augmentation, parse
 from striate.train.schedules import schedule
 from striate.train.settings import Settings
 
@@ -81,6 +82,14 @@ class Recipe:
             settings["weight_decay"] = self.weight_decay
         return optimizer(name, **settings)
 
+    def make_augmentation(self) -> Augmentation:
+        """The augmentation of the training images.
+
+        Raises:
+            InputError: a step is unknown or has a value that it cannot take.
+        """
+        return parse(self.augment)
+
     def make_settings(self) -> Settings:
         """The settings of the loop.
 
@@ -91,6 +100,12 @@ class Recipe:
         shared = {name: getattr(self, name) for name in names}
         rate = self.make_optimizer().rate
         return Settings(rate=rate, schedule=schedule(self.schedule), **shared)
+
+    def verify(self) -> None:
+        """Raise InputError if a part of the recipe cannot be used, before any work is done."""
+        self.make_loss()
+        self.make_settings()
+        self.make_augmentation()
 
     def values(self) -> dict[str, Any]:
         """All values by name, to be written down."""

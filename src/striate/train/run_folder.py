@@ -65,6 +65,12 @@ class RunFolder:
         text = json.dumps({**config, "versions": versions()}, indent=2, ensure_ascii=False)
         write_atomically(self.path / CONFIG, text.encode() + b"\n")
 
+    def discard_unused(self) -> None:
+        """Remove the folder of a run that never began: it holds nothing but the config."""
+        if [entry.name for entry in self.path.iterdir()] == [CONFIG]:
+            (self.path / CONFIG).unlink()
+            self.path.rmdir()
+
 
 def create_run(config: Mapping[str, Any], root: Path = RUNS) -> RunFolder:
     """Make the folder with the next number that is free, and write the config into it.
