@@ -1,8 +1,9 @@
-"""Winograd convolution F(4x4, 3x3): a quarter of the multiplications of a 3x3 CONV at stride 1.
+"""Winograd convolution over 6x6 patches: F(4x4, 3x3) and F(2x2, 5x5), at stride 1.
 
-Three stages on a block of tiles that stays in the cache: every 6x6 patch of input is transformed;
-36 small matrix products, one for each position, multiply it with the transformed filters; every 4x4
-tile of output is transformed back. Backward-data is the same over the flipped filters.
+A quarter of the multiplications of a 3x3 CONV, and 36 of 100 of a 5x5 one. Three stages on a block
+of tiles that stays in the cache: every patch of input is transformed; 36 small matrix products, one
+for each position, multiply it with the transformed filters; every tile of output is transformed
+back. Backward-data is the same over the flipped filters.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy
 from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_transform import transform
 
 TILE = 6
-OUT = 4
 POSITIONS = TILE * TILE
 SKEW = 16
 """Floats between positions, so that 36 of them do not fall on the same cache sets."""
@@ -30,7 +29,7 @@ class WinogradConvolution(NativeKernel):
     and one part of the filters.
 
     Attributes:
-        tiling: of the input into 6x6 patches.
+        tiling: of the input into 6x6 patches; its step is the size of a tile of output.
         output: rows and columns of the output.
         filters: the depth of the output.
         tiles: in a block; a multiple of the micro-tile's rows.
@@ -62,7 +61,9 @@ class WinogradConvolution(NativeKernel):
     @property
     def private(self) -> int:
         values = POSITIONS * (self._data_stride + self._product_stride)
-        values += self.tiling.patch_values + POSITIONS * self.lanes + OUT * OUT * self.columns
+        values += (
+            self.tiling.patch_values + POSITIONS * self.lanes + self.tiling.step**2 * self.columns
+        )
         return 4 * values
 
     def emit(self, e: Emitter) -> None:
@@ -124,14 +125,14 @@ class WinogradConvolution(NativeKernel):
         corner: Pointer,
     ) -> None:
         """AT·m·A of one tile and block; what the output's edge cuts off goes through ``corner``."""
-        height, width = self.output
+        (height, width), out = self.output, self.tiling.step
         image, rest = tile // self.tiling.per_image, tile % self.tiling.per_image
-        row, column = rest // self.tiling.columns * OUT, rest % self.tiling.columns * OUT
+        row, column = rest // self.tiling.columns * out, rest % self.tiling.columns * out
         start = y + ((image * height + row) * width + column) * self.filters
-        whole = (row <= height - OUT) & (column <= width - OUT) & wanted.equals(self.columns)
+        whole = (row <= height - out) & (column <= width - out) & wanted.equals(self.columns)
         to = e.select_pointer(whole, start, corner)
         pixel = e.select(whole, e.integer(self.filters), e.integer(self.columns))
-        line = e.select(whole, e.integer(width * self.filters), e.integer(OUT * self.columns))
+        line = e.select(whole, e.integer(width * self.filters), e.integer(out * self.columns))
         with e.loop(self.columns, step=e.lanes) as v:
             offset = bias.vector(v) if self.bias else None
 
@@ -143,13 +144,13 @@ class WinogradConvolution(NativeKernel):
                 total = e.maximum(total, 0.0) if self.relu else total
                 to.store_vector(total, i * line + pixel * j + v)
 
-            transform(e, minimal(4, 3).output, load, store, between)
+            transform(e, self.tiling.minimal.output, load, store, between)
         with e.when(whole ^ True):
-            rows = e.integer_minimum(height - row, OUT)
-            columns = e.integer_minimum(width - column, OUT)
+            rows = e.integer_minimum(height - row, out)
+            columns = e.integer_minimum(width - column, out)
             with e.loop(rows) as i, e.loop(columns) as j:
                 target = start + (i * width + j) * self.filters
-                copy(e, target, corner + (i * OUT + j) * self.columns, wanted)
+                copy(e, target, corner + (i * out + j) * self.columns, wanted)
 
 
 def transform_data(
@@ -182,4 +183,4 @@ def transform_data(
         def store(i: Value, j: int, value: Value) -> None:
             target.store_vector(value, (i * TILE + j) * distance)
 
-        transform(e, minimal(4, 3).data, load, store, between)
+        transform(e, tiling.minimal.data, load, store, between)

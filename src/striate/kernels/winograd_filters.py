@@ -10,25 +10,27 @@ from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_transform import combine
 
-SIZE = 3
 TILE = 6
 
 
 def _transformed(e: Emitter, taps: list[list[Value]]) -> list[list[Value]]:
-    """G·w·Gᵀ of nine vectors: 6 x 6 vectors."""
-    matrix = minimal(4, 3).filter
+    """G·w·Gᵀ of a square of vectors: 6 x 6 vectors."""
+    size = len(taps)
+    matrix = minimal(TILE + 1 - size, size).filter
     half = [
-        [combine(e, row, [taps[i][j] for i in range(SIZE)]) for j in range(SIZE)] for row in matrix
+        [combine(e, row, [taps[i][j] for i in range(size)]) for j in range(size)] for row in matrix
     ]
     return [[combine(e, row, half_row) for row in matrix] for half_row in half]
 
 
 @dataclass(frozen=True)
 class TransformFilters(NativeKernel):
-    """w [K, 3, 3, C], packed, filters, channels. One chunk is one block of filters.
+    """w [K, size, size, C], packed, filters, channels. One chunk is one block of filters.
 
     For the forward pass; the last block is filled up with zeros. C is whole vectors.
     """
+
+    size: int
 
     def emit(self, e: Emitter) -> None:
         w, packed = e.pointer(0), e.pointer(1)
@@ -39,10 +41,10 @@ class TransformFilters(NativeKernel):
         with e.loop(columns) as k:
             number = e.chunk * columns + k
             with e.when(number < filters), e.loop(channels, step=e.lanes) as c:
-                source = w + number * (SIZE * SIZE) * channels + c
+                source = w + number * (self.size**2) * channels + c
                 taps = [
-                    [source.vector((i * SIZE + j) * channels) for j in range(SIZE)]
-                    for i in range(SIZE)
+                    [source.vector((i * self.size + j) * channels) for j in range(self.size)]
+                    for i in range(self.size)
                 ]
                 for i, row in enumerate(_transformed(e, taps)):
                     for j, vector in enumerate(row):
@@ -59,11 +61,13 @@ class TransformFilters(NativeKernel):
 
 @dataclass(frozen=True)
 class TransformFlipped(NativeKernel):
-    """w [K, 3, 3, C], packed, filters, channels. One chunk is one block of channels.
+    """w [K, size, size, C], packed, filters, channels. One chunk is one block of channels.
 
     For backward-data: the filters rotated by 180 degrees, channels and filters exchanged. C is
     whole blocks.
     """
+
+    size: int
 
     def emit(self, e: Emitter) -> None:
         w, packed = e.pointer(0), e.pointer(1)
@@ -71,12 +75,12 @@ class TransformFlipped(NativeKernel):
         columns = e.isa.tile_columns
         position = filters * columns
         to = packed + e.chunk * (TILE * TILE) * position
-        last = SIZE * SIZE - 1
+        last = self.size**2 - 1
         with e.loop(filters) as k, e.loop(columns, step=e.lanes) as v:
-            source = w + k * (SIZE * SIZE) * channels + e.chunk * columns + v
+            source = w + k * (self.size**2) * channels + e.chunk * columns + v
             taps = [
-                [source.vector((last - i * SIZE - j) * channels) for j in range(SIZE)]
-                for i in range(SIZE)
+                [source.vector((last - i * self.size - j) * channels) for j in range(self.size)]
+                for i in range(self.size)
             ]
             for i, row in enumerate(_transformed(e, taps)):
                 for j, vector in enumerate(row):

@@ -1,6 +1,6 @@
-"""Backward-filter by Winograd: F(3x3, 4x4), the filters' gradient as a tile of nine outputs.
+"""Backward-filter by Winograd: F(3x3, 4x4) and F(5x5, 2x2), the gradient of a filter as a tile.
 
-The 6x6 patches of input are transformed as in the forward pass, the 4x4 tiles of the output's
+The 6x6 patches of input are transformed as in the forward pass, the tiles of the output's
 gradient as if they were filters; for each of 36 positions their product is summed over all tiles,
 and only the sum is transformed back. Slices of the batch add up in a fixed order.
 """
@@ -13,12 +13,10 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd import OUT, POSITIONS, SKEW, TILE, transform_data
-from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd import POSITIONS, SKEW, TILE, transform_data
+from striate.kernels.winograd_matrices import Minimal, minimal
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_transform import transform
-
-SIZE = 3
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,10 @@ class WinogradFilterGradient(NativeKernel):
     group: int
     columns: int
     lanes: int
+
+    @property
+    def _minimal(self) -> Minimal:
+        return minimal(TILE + 1 - self.gradient.size, self.gradient.size)
 
     @property
     def _data_stride(self) -> int:
@@ -115,7 +117,7 @@ class WinogradFilterGradient(NativeKernel):
             def store(i: Value, j: int, value: Value) -> None:
                 target.store_vector(value, (i * TILE + j) * self._gradient_stride)
 
-            transform(e, minimal(SIZE, OUT).filter, load, store, between)
+            transform(e, self._minimal.filter, load, store, between)
             bias.store_vector(total.value, v)
 
     def _multiply(
@@ -158,16 +160,17 @@ class WinogradFilterGradient(NativeKernel):
 class SumWinogradGradient(NativeKernel):
     """partial sums, dw, db (or 0), channels, slices, blocks. One chunk is one block of filters.
 
-    Slices are added in order; every channel's 36 positions are transformed to its nine cells.
+    Slices are added in order; every channel's 36 positions are transformed to the filter's cells.
     """
 
+    size: int
     columns: int
     lanes: int
     bias: bool
 
     @property
     def private(self) -> int:
-        return 4 * (POSITIONS * self.lanes + SIZE * SIZE * self.lanes)
+        return 4 * (POSITIONS * self.lanes + self.size**2 * self.lanes)
 
     def emit(self, e: Emitter) -> None:
         partial, dw, db = (e.pointer(i) for i in range(3))
@@ -188,13 +191,13 @@ class SumWinogradGradient(NativeKernel):
                 return summed(((column + i * TILE) * channels + c) * self.columns + v)
 
             def store(i: Value, j: int, value: Value) -> None:
-                cells.store_vector(value, (i * SIZE + j) * e.lanes)
+                cells.store_vector(value, (i * self.size + j) * e.lanes)
 
-            transform(e, minimal(SIZE, OUT).output, load, store, between)
+            transform(e, minimal(self.size, TILE + 1 - self.size).output, load, store, between)
             k = e.chunk * self.columns + v
-            with e.loop(SIZE * SIZE) as cell, e.loop(e.lanes) as lane:
+            with e.loop(self.size**2) as cell, e.loop(e.lanes) as lane:
                 value = cells.load(cell * e.lanes + lane)
-                dw.store(value, ((k + lane) * (SIZE * SIZE) + cell) * channels + c)
+                dw.store(value, ((k + lane) * (self.size**2) + cell) * channels + c)
         if self.bias:
             with e.loop(self.columns, step=e.lanes) as v:
                 total = summed(channels * (POSITIONS * self.columns) + v)

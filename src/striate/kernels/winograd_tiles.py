@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy, fill
 from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_matrices import Minimal, minimal
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Tiling:
     def per_image(self) -> int:
         """Tiles of one image."""
         return self.rows * self.columns
+
+    @property
+    def minimal(self) -> Minimal:
+        """The matrices with which a patch gives a tile of ``step`` outputs."""
+        return minimal(self.step, self.size - self.step + 1)
 
     @property
     def patch_values(self) -> int:
