@@ -9,7 +9,7 @@ from striate.check import Checked, available_memory, check
 from striate.check.numbers import in_bytes
 from striate.errors import BudgetError, CompileError
 from striate.graph import Graph, Network, build
-from striate.kernels import Isa, Library, candidates_for, host, runs_here, target
+from striate.kernels import Isa, Library, candidates_for, host, merge, runs_here, target
 from striate.layers import Loss
 from striate.notation import Variable, parse, parse_file
 from striate.optimizers import Optimizer
@@ -44,7 +44,7 @@ def plan_net(
 ) -> Plan:
     """Decide everything about one call of a net."""
     parts = (training.loss, training.optimizer, training.clip) if training else None
-    return make_plan(checked, batch, candidates_for(isa, exact), parts)
+    return make_plan(checked, batch, candidates_for(isa, exact), parts, merge)
 
 
 def launches(plan: Plan) -> list[Launch]:

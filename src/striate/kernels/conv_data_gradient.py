@@ -63,15 +63,16 @@ def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, i
     values = conv.groups * blocks_of(depth, isa.tile_columns) * isa.tile_columns
     size = 4 * values * window.cells * (conv.filters // conv.groups)
     if window.dilation != (1, 1) or window.stride == (1, 1):
-        parts: list[Launch] = list(_spread(isa, conv, x, task.batch))
+        parts: list[Launch] = list(_spread(isa, task))
     else:
-        parts = list(_by_residues(isa, conv, x, task.batch))
+        parts = list(_by_residues(isa, task))
     return tuple(parts), {"flipped": size}
 
 
-def _spread(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]:
+def _spread(isa: Isa, task: Task) -> Iterator[Launch]:
     """One convolution over the gradient, spread with zeros by the stride."""
-    window, y = conv.window, conv.shape(x)
+    conv, (x,), y, batch = task.what, task.inputs, task.output, task.batch
+    window, masked = conv.window, task.detail.get("mask", False)
     before = (window.reach[0] - 1 - window.sides[0], window.reach[1] - 1 - window.sides[2])
     rows = band_rows(x.height, 4 * y.channels * (x.width - 1 + window.reach[1]), 1, window.reach[0])
     panel = Panel(
@@ -83,15 +84,19 @@ def _spread(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]:
         *(panel, x.height, conv.groups, depth, window.size, window.dilation),
         bias=False,
         parts=parts_of(isa, depth, batch * -(-x.height // rows)),
+        masked=masked,
     )
     whole = [Taps(0, 0, 1, size, 0, 0) for size in window.size]
     yield _pack(isa, conv, x, whole[0], whole[1], 0)
-    yield Launch(kernel, chunks_of(kernel, batch), ("dy", "scratch.flipped", 0, "dx0"))
+    yield Launch(
+        kernel, chunks_of(kernel, batch), ("dy", "scratch.flipped", 0, "dx0", "x0" if masked else 0)
+    )
 
 
-def _by_residues(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]:
+def _by_residues(isa: Isa, task: Task) -> Iterator[Launch]:
     """One convolution for every pair of residues; zeros where a residue sees no tap."""
-    window, y = conv.window, conv.shape(x)
+    conv, (x,), batch = task.what, task.inputs, task.batch
+    window, masked = conv.window, task.detail.get("mask", False)
     down = taps_of(window.size[0], window.stride[0], window.sides[0], x.height)
     across = taps_of(window.size[1], window.stride[1], window.sides[2], x.width)
     if any(taps.count == 0 for taps in down + across):
@@ -105,18 +110,16 @@ def _by_residues(isa: Isa, conv: Conv, x: Shape, batch: int) -> Iterator[Launch]
             if not rows.count * columns.count:
                 continue
             yield _pack(isa, conv, x, rows, columns, offset)
-            kernel = _residue_kernel(isa, conv, (x, y), batch, rows, columns)
+            kernel = _residue_kernel(isa, task, rows, columns)
             start = 4 * (rows.residue * x.width + columns.residue) * x.channels
             packed = At("scratch.flipped", offset)
-            arguments = ("dy", packed, 0, At("dx0", start))
+            arguments = ("dy", packed, 0, At("dx0", start), At("x0", start) if masked else 0)
             yield Launch(kernel, chunks_of(kernel, batch), arguments)
             offset += 4 * blocks * isa.tile_columns * rows.count * columns.count * filters
 
 
-def _residue_kernel(
-    isa: Isa, conv: Conv, shapes: tuple[Shape, Shape], batch: int, rows: Taps, columns: Taps
-) -> DirectConvolution:
-    x, y = shapes
+def _residue_kernel(isa: Isa, task: Task, rows: Taps, columns: Taps) -> DirectConvolution:
+    conv, (x,), y = task.what, task.inputs, task.output
     size = (rows.count, columns.count)
     before = (rows.count - 1 - rows.shift, columns.count - 1 - columns.shift)
     row_bytes = 4 * y.channels * (columns.length - 1 + columns.count)
@@ -126,7 +129,8 @@ def _residue_kernel(
     return DirectConvolution(
         *(panel, rows.length, conv.groups, depth, size, (1, 1)),
         bias=False,
-        parts=parts_of(isa, depth, batch * -(-rows.length // band)),
+        parts=parts_of(isa, depth, task.batch * -(-rows.length // band)),
+        masked=task.detail.get("mask", False),
         spacing=conv.window.stride,
         full=(x.height, x.width),
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
+from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import clamped
 from striate.kernels.panel import Panel
-from striate.kernels.values import Pointer, Value
+from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
 from striate.plan.records import Launch, Lowering, Task
@@ -26,8 +27,21 @@ WANTED_CHUNKS = 16
 
 
 @dataclass(frozen=True)
+class Target:
+    """Where one block of filters finds its bias, and puts its first output."""
+
+    bias: Pointer
+    y: Pointer
+    mask: Pointer
+
+    def at(self, k: Operand) -> Target:
+        """The same for the filters from k on."""
+        return Target(self.bias + k, self.y + k, self.mask + k)
+
+
+@dataclass(frozen=True)
 class DirectConvolution(NativeKernel):
-    """x, packed filters, bias (if any), y. One chunk is one band of output rows of one image, for
+    """x, packed filters, bias, y, mask. One chunk is one band of output rows of one image, for
     one part of the filters.
 
     Attributes:
@@ -40,6 +54,8 @@ class DirectConvolution(NativeKernel):
         bias: whether the sums start from a bias.
         parts: how many parts the blocks of filters are cut in.
         relu: whether max(0, .) follows.
+        masked: whether only what lies where the mask, shaped like y, is positive is kept, and the
+            rest is zero: the backward pass of a RELU.
         spacing: rows and columns from one output to the next in memory; y then starts at the
             first of them.
         full: rows and columns of the volume that y is, where the spacing is not 1.
@@ -54,6 +70,7 @@ class DirectConvolution(NativeKernel):
     bias: bool
     parts: int = 1
     relu: bool = False
+    masked: bool = False
     spacing: tuple[int, int] = (1, 1)
     full: tuple[int, int] = (0, 0)
 
@@ -68,7 +85,7 @@ class DirectConvolution(NativeKernel):
         return self.panel.is_input_itself and visited <= self.panel.height
 
     def emit(self, e: Emitter) -> None:
-        x, packed, bias, y = (e.pointer(i) for i in range(4))
+        x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
         panel = self.panel
         bands = -(-self.output_rows // panel.rows)
         part, rest = e.chunk % self.parts, e.chunk // self.parts
@@ -81,16 +98,15 @@ class DirectConvolution(NativeKernel):
         else:
             source = e.scratch
             panel.emit(e, volume, first, rows, source)
-        target = y + self._row(image, first) * (self.groups * self.filters)
+        start = self._row(image, first) * (self.groups * self.filters)
         channels = panel.channels // self.groups
         blocks = blocks_of(self.filters, e.isa.tile_columns)
         values = self.size[0] * self.size[1] * channels * e.isa.tile_columns
         with e.loop(self.groups) as group:
             weights = packed + group * (blocks * values)
             k = group * self.filters
-            self._blocks(
-                e, source + group * channels, weights, values, bias + k, target + k, rows, part
-            )
+            to = Target(bias + k, y + start + k, mask + start + k)
+            self._blocks(e, source + group * channels, weights, values, to, rows, part)
 
     def _blocks(
         self,
@@ -98,8 +114,7 @@ class DirectConvolution(NativeKernel):
         source: Pointer,
         weights: Pointer,
         values: int,
-        bias: Pointer,
-        target: Pointer,
+        to: Target,
         rows: Value,
         part: Value,
     ) -> None:
@@ -110,25 +125,15 @@ class DirectConvolution(NativeKernel):
         if whole:
             stop = e.integer_minimum((part + 1) * size, whole)
             with e.loop(stop, start=part * size) as block:
-                k = block * columns
-                self._sweep(
-                    e, source, weights + block * values, bias + k, target + k, rows, columns
-                )
+                here = to.at(block * columns)
+                self._sweep(e, source, weights + block * values, here, rows, columns)
         if left:
-            rest = whole * columns
-            last = weights + whole * values
+            here, last = to.at(whole * columns), weights + whole * values
             with e.when(part.equals(whole // size)):
-                self._sweep(e, source, last, bias + rest, target + rest, rows, left)
+                self._sweep(e, source, last, here, rows, left)
 
     def _sweep(
-        self,
-        e: Emitter,
-        source: Pointer,
-        weights: Pointer,
-        bias: Pointer,
-        target: Pointer,
-        rows: Value,
-        count: int,
+        self, e: Emitter, source: Pointer, weights: Pointer, to: Target, rows: Value, count: int
     ) -> None:
         """All pixels of the band for one block of filters, tile after tile."""
         pixels = rows * self.panel.columns
@@ -138,12 +143,15 @@ class DirectConvolution(NativeKernel):
             for r in range(e.isa.tile_rows):
                 pixel = clamped(e, tile + r, pixels - 1)
                 inputs.append(source + self._offset(pixel))
-                outputs.append(target + self._pixel(pixel) * depth)
-            sums = self._tile(e, inputs, weights, bias, count)
-            for out, vectors in zip(outputs, sums, strict=True):
+                outputs.append(self._pixel(pixel) * depth)
+            sums = self._tile(e, inputs, weights, to.bias, count)
+            for place, vectors in zip(outputs, sums, strict=True):
                 for v, total in enumerate(vectors):
+                    lanes, where = _lanes(e, count, v), place + v * e.lanes
                     value = e.maximum(total, 0.0) if self.relu else total
-                    out.store_vector(value, v * e.lanes, _lanes(e, count, v))
+                    if self.masked:
+                        value = e.select(to.mask.vector(where, lanes) > 0.0, value, 0.0)
+                    to.y.store_vector(value, where, lanes)
 
     def _row(self, image: Value, row: Value) -> Value:
         """The pixel of y at which an output row starts."""
@@ -202,7 +210,7 @@ def _lanes(e: Emitter, count: int, vector: int) -> int:
     return min(e.lanes, count - vector * e.lanes)
 
 
-def forward_kernel(isa: Isa, conv: Conv, x: Shape, batch: int) -> DirectConvolution:
+def forward_kernel(isa: Isa, conv: Conv, x: Shape, batch: int, relu: bool) -> DirectConvolution:
     """The kernel of a CONV's forward pass over a batch of inputs of this shape."""
     window, y = conv.window, conv.shape(x)
     before = (window.sides[0], window.sides[2])
@@ -213,6 +221,7 @@ def forward_kernel(isa: Isa, conv: Conv, x: Shape, batch: int) -> DirectConvolut
         *(panel, y.height, conv.groups, conv.filters // conv.groups),
         *(window.size, window.dilation, conv.bias),
         parts=parts_of(isa, conv.filters // conv.groups, batch * -(-y.height // rows)),
+        relu=relu,
     )
 
 
@@ -246,11 +255,15 @@ class DirectForward:
         return seconds(self.isa, task.batch * task.what.macs(*task.inputs))
 
     def lower(self, task: Task) -> Lowering:
+        return fold_norm(task, self._lower)
+
+    def _lower(self, task: Task) -> Lowering:
         conv, (x,) = task.what, task.inputs
         pack, size = pack_forward(conv, x, self.isa.tile_columns)
-        kernel = forward_kernel(self.isa, conv, x, task.batch)
+        kernel = forward_kernel(self.isa, conv, x, task.batch, task.detail.get("relu", False))
         bias = "w.b" if conv.bias else 0
-        main = Launch(kernel, chunks_of(kernel, task.batch), ("x0", "scratch.packed", bias, "y"))
+        arguments = ("x0", "scratch.packed", bias, "y", 0)
+        main = Launch(kernel, chunks_of(kernel, task.batch), arguments)
         return Lowering((pack, main), scratch={"packed": size})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.conv_direct import seconds
+from striate.kernels.conv_fold import fold_norm
 from striate.kernels.isa import Isa
 from striate.kernels.winograd import POSITIONS, TILE, WinogradConvolution
 from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
@@ -48,7 +49,15 @@ def tiling(x: Shape, y: Shape, before: tuple[int, int], size: int) -> Tiling:
     return Tiling(x.height, x.width, x.channels, before, rows, columns, out, TILE)
 
 
-def convolution(isa: Isa, batch: int, cut: Tiling, y: Shape, bias: bool) -> WinogradConvolution:
+def convolution(
+    isa: Isa,
+    batch: int,
+    cut: Tiling,
+    y: Shape,
+    bias: bool = False,
+    relu: bool = False,
+    masked: bool = False,
+) -> WinogradConvolution:
     """The kernel from a tiling of the input to a volume of shape y.
 
     The tiles are cut evenly in blocks; where that gives too few chunks to share between threads,
@@ -65,13 +74,16 @@ def convolution(isa: Isa, batch: int, cut: Tiling, y: Shape, bias: bool) -> Wino
         part=_up(blocks, parts),
         lanes=isa.lanes,
         bias=bias,
+        relu=relu,
+        masked=masked,
     )
 
 
 def _launch(kernel: WinogradConvolution, batch: int, roles: tuple[str | int, ...]) -> Launch:
     tiles = batch * kernel.tiling.per_image
     parts = _up(_up(kernel.filters, kernel.columns), kernel.part)
-    return Launch(kernel, _up(tiles, kernel.tiles) * parts, (*roles, tiles))
+    mask = "x0" if kernel.masked else 0
+    return Launch(kernel, _up(tiles, kernel.tiles) * parts, (*roles, tiles, mask))
 
 
 def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
@@ -103,13 +115,17 @@ class WinogradForward:
         return seconds(self.isa, work) * _fraction(self.isa, task.what, x, task.output)
 
     def lower(self, task: Task) -> Lowering:
+        return fold_norm(task, self._lower)
+
+    def _lower(self, task: Task) -> Lowering:
         conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns
         blocks = _up(conv.filters, columns)
         arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
         size, sides = conv.window.size[0], conv.window.sides
         pack = Launch(TransformFilters(size), blocks, arguments, prepare=True)
         cut = tiling(x, task.output, (sides[0], sides[2]), size)
-        kernel = convolution(self.isa, task.batch, cut, task.output, conv.bias)
+        relu = task.detail.get("relu", False)
+        kernel = convolution(self.isa, task.batch, cut, task.output, conv.bias, relu)
         roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y")
         packed = blocks * POSITIONS * x.channels * columns * 4
         return Lowering((pack, _launch(kernel, task.batch, roles)), scratch={"packed": packed})
@@ -152,7 +168,8 @@ class WinogradBackward:
         pack = Launch(TransformFlipped(size), blocks, arguments, prepare=True)
         before = (size - 1 - sides[0], size - 1 - sides[2])
         cut = tiling(task.output, x, before, size)
-        kernel = convolution(self.isa, task.batch, cut, x, bias=False)
+        masked = task.detail.get("mask", False)
+        kernel = convolution(self.isa, task.batch, cut, x, masked=masked)
         main = _launch(kernel, task.batch, ("dy", "scratch.packed", 0, "dx0"))
         return (pack, main), {"packed": blocks * POSITIONS * conv.filters * columns * 4}
 

@@ -20,9 +20,15 @@ SIGN = 1 << 31
 
 @dataclass(frozen=True)
 class SumVolumes(NativeKernel):
-    """y, count, then the volumes to be added. y may be the first of them."""
+    """y, count, then the volumes to be added. y may be the first of them.
+
+    Attributes:
+        terms: how many volumes.
+        relu: whether max(0, .) follows.
+    """
 
     terms: int
+    relu: bool = False
 
     @property
     def private(self) -> int:
@@ -37,7 +43,7 @@ class SumVolumes(NativeKernel):
             result = volumes[0].vector(i)
             for volume in volumes[1:]:
                 result = result + volume.vector(i)
-            return result
+            return e.maximum(result, 0.0) if self.relu else result
 
         for_vectors(e, count, lambda i: [(y + i, total(i))], e.scratch)
 
@@ -132,7 +138,8 @@ def sum_forward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
     """SUM: y = x0 + x1 + …"""
     count, terms = task.batch * task.output.values, len(task.inputs)
     volumes = (f"x{i}" for i in range(terms))
-    return Lowering((Launch(SumVolumes(terms), chunks_of(count), ("y", count, *volumes)),))
+    kernel = SumVolumes(terms, task.detail.get("relu", False))
+    return Lowering((Launch(kernel, chunks_of(count), ("y", count, *volumes)),))
 
 
 def sum_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001

@@ -18,9 +18,14 @@ class Standardise(NativeKernel):
     """x, mean, inverse, scale, shift, y, `Cut`. One chunk is one slice.
 
     y = (x - mean)·inverse·scale + shift; mean and inverse have a row for each image.
+
+    Attributes:
+        tail: channels modulo the lanes of a vector.
+        relu: whether max(0, .) follows.
     """
 
     tail: int
+    relu: bool = False
 
     def emit(self, e: Emitter) -> None:
         x, mean, inverse, scale, shift, y = (e.pointer(i) for i in range(6))
@@ -34,6 +39,7 @@ class Standardise(NativeKernel):
             def body(c: Operand, lanes: int | None) -> None:
                 standard = (source.vector(c) - mean.vector(c)) * inverse.vector(c)
                 value = e.fma(standard, scale.vector(c), shift.vector(c))
+                value = e.maximum(value, 0.0) if self.relu else value
                 target.store_vector(value, c, lanes)
 
             over_channels(e, cut.channels, self.tail, body)
@@ -120,10 +126,10 @@ class SumGradients(NativeKernel):
             along.store_vector(scale_sum * factor, channel)
 
 
-def standardise(cut: Slices, mean: str, inverse: str) -> Launch:
+def standardise(cut: Slices, mean: str, inverse: str, relu: bool = False) -> Launch:
     """The last launch of a forward pass; mean and inverse are roles."""
     roles = ("x0", mean, inverse, "w.scale", "w.shift", "y")
-    return Launch(Standardise(cut.tail), cut.count, (*roles, *cut.arguments))
+    return Launch(Standardise(cut.tail, relu), cut.count, (*roles, *cut.arguments))
 
 
 def gradient_sums(cut: Slices) -> Launch:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
+from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy
 from striate.kernels.values import Pointer, Value
@@ -25,7 +26,7 @@ SKEW = 16
 
 @dataclass(frozen=True)
 class WinogradConvolution(NativeKernel):
-    """x, transformed filters, bias (if any), y, number of tiles. One chunk is one block of tiles
+    """x, transformed filters, bias, y, number of tiles, mask. One chunk is one block of tiles
     and one part of the filters.
 
     Attributes:
@@ -38,6 +39,8 @@ class WinogradConvolution(NativeKernel):
         lanes: of a vector.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
+        masked: whether only what lies where the mask, shaped like y, is positive is kept, and the
+            rest is zero: the backward pass of a RELU.
     """
 
     tiling: Tiling
@@ -49,6 +52,7 @@ class WinogradConvolution(NativeKernel):
     lanes: int
     bias: bool
     relu: bool = False
+    masked: bool = False
 
     @property
     def _data_stride(self) -> int:
@@ -62,12 +66,15 @@ class WinogradConvolution(NativeKernel):
     def private(self) -> int:
         values = POSITIONS * (self._data_stride + self._product_stride)
         values += (
-            self.tiling.patch_values + POSITIONS * self.lanes + self.tiling.step**2 * self.columns
+            self.tiling.patch_values
+            + POSITIONS * self.lanes
+            + 2 * self.tiling.step**2 * self.columns
         )
         return 4 * values
 
     def emit(self, e: Emitter) -> None:
         x, filters, bias, y = (e.pointer(i) for i in range(4))
+        mask = e.pointer(5)
         blocks = -(-self.filters // self.columns)
         parts = -(-blocks // self.part)
         first, first_block = e.chunk // parts * self.tiles, e.chunk % parts * self.part
@@ -87,10 +94,11 @@ class WinogradConvolution(NativeKernel):
             self._multiply(e, data, filters + block * size, products, count)
             k = block * self.columns
             wanted = e.integer_minimum(self.filters - k, self.columns)
+            out = Target(bias + k, y + k, mask + k)
             with e.loop(count) as t:
                 tile = first + t
                 source = products + t * self.columns
-                self._transform_back(e, source, bias + k, y + k, tile, wanted, between, corner)
+                self._transform_back(e, source, out, tile, wanted, between, corner)
 
     def _multiply(
         self, e: Emitter, data: Pointer, filters: Pointer, products: Pointer, count: Value
@@ -117,8 +125,7 @@ class WinogradConvolution(NativeKernel):
         self,
         e: Emitter,
         source: Pointer,
-        bias: Pointer,
-        y: Pointer,
+        to: Target,
         tile: Value,
         wanted: Value,
         between: Pointer,
@@ -128,29 +135,55 @@ class WinogradConvolution(NativeKernel):
         (height, width), out = self.output, self.tiling.step
         image, rest = tile // self.tiling.per_image, tile % self.tiling.per_image
         row, column = rest // self.tiling.columns * out, rest % self.tiling.columns * out
-        start = y + ((image * height + row) * width + column) * self.filters
+        start = ((image * height + row) * width + column) * self.filters
         whole = (row <= height - out) & (column <= width - out) & wanted.equals(self.columns)
-        to = e.select_pointer(whole, start, corner)
+        edge = Edge(
+            e.integer_minimum(height - row, out), e.integer_minimum(width - column, out), wanted
+        )
+        corner_mask = corner + out * out * self.columns
+        if self.masked:
+            with e.when(whole ^ True):
+                self._copy_edge(e, to.mask + start, corner_mask, edge, back=False)
+        y = e.select_pointer(whole, to.y + start, corner)
+        mask = e.select_pointer(whole, to.mask + start, corner_mask)
         pixel = e.select(whole, e.integer(self.filters), e.integer(self.columns))
         line = e.select(whole, e.integer(width * self.filters), e.integer(out * self.columns))
         with e.loop(self.columns, step=e.lanes) as v:
-            offset = bias.vector(v) if self.bias else None
+            offset = to.bias.vector(v) if self.bias else None
 
             def load(j: Value, i: int) -> Value:
                 return source.vector((j + i * TILE) * self._product_stride + v)
 
             def store(i: Value, j: int, value: Value) -> None:
+                place = i * line + pixel * j + v
                 total = value + offset if offset is not None else value
                 total = e.maximum(total, 0.0) if self.relu else total
-                to.store_vector(total, i * line + pixel * j + v)
+                if self.masked:
+                    total = e.select(mask.vector(place) > 0.0, total, 0.0)
+                y.store_vector(total, place)
 
             transform(e, self.tiling.minimal.output, load, store, between)
         with e.when(whole ^ True):
-            rows = e.integer_minimum(height - row, out)
-            columns = e.integer_minimum(width - column, out)
-            with e.loop(rows) as i, e.loop(columns) as j:
-                target = start + (i * width + j) * self.filters
-                copy(e, target, corner + (i * out + j) * self.columns, wanted)
+            self._copy_edge(e, to.y + start, corner, edge, back=True)
+
+    def _copy_edge(
+        self, e: Emitter, volume: Pointer, corner: Pointer, edge: Edge, back: bool
+    ) -> None:
+        """Between a volume and a tile of its own, as much as lies in the volume."""
+        width, out = self.output[1], self.tiling.step
+        with e.loop(edge.rows) as i, e.loop(edge.columns) as j:
+            place = volume + (i * width + j) * self.filters
+            tile = corner + (i * out + j) * self.columns
+            copy(e, place if back else tile, tile if back else place, edge.filters)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """How much of a tile lies in the output."""
+
+    rows: Value
+    columns: Value
+    filters: Value
 
 
 def transform_data(

@@ -8,6 +8,7 @@ from striate.check import Checked
 from striate.layers import Loss
 from striate.optimizers import Optimizer
 from striate.plan.choose import choose
+from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
 from striate.plan.records import CONTROL_WORDS, At, Buffer, Candidate, Choice, Plan, Task
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
@@ -19,6 +20,7 @@ def make_plan(
     batch: int,
     candidates: Callable[[Task], Iterable[Candidate]],
     training: tuple[Loss, Optimizer, float | None] | None = None,
+    merge: Merge = lambda task, following, alone: None,  # noqa: ARG005
 ) -> Plan:
     """Plan one call of a net.
 
@@ -28,6 +30,7 @@ def make_plan(
         candidates: the ways to do a task, from the kernels room.
         training: loss, optimizer and the norm to clip the gradients to (or None), for a training
             step; None for inference.
+        merge: which neighbours are done together, from the kernels room too.
     """
     keys = {node.name: CONTROL_WORDS + i for i, node in enumerate(checked.graph.nodes)}
     work = Work(checked, batch, training is not None, keys)
@@ -39,7 +42,8 @@ def make_plan(
         loss_task(work, loss)
         backward_tasks(work)
         update_tasks(work, optimizer, clip)
-    choices = tuple(choose(task, candidates(task)) for task in work.tasks)
+    tasks = fuse(work.tasks, merge)
+    choices = tuple(choose(task, candidates(task)) for task in tasks)
     saved: dict[str, dict[str, str]] = {}
     bindings = tuple(
         _bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices

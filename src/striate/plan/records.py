@@ -52,7 +52,8 @@ class Task:
             dw.NAME key``, of which the ``dx`` are there only where the gradient is wanted, and
             ``x``/``y`` only as far as the layer's ``saves`` says; add: ``x y``; loss: ``x labels
             loss dx``; clip: ``gradients scale``; update: ``w dw s.NAME control``.
-        detail: further facts by name, e.g. an update's ``decay``.
+        detail: further facts by name, e.g. the ``count`` of an update; where tasks are merged,
+            ``joined`` names the nodes that this one has taken in.
     """
 
     kind: str
@@ -67,8 +68,8 @@ class Task:
 
     @property
     def name(self) -> str:
-        """``conv1 backward``."""
-        return f"{self.node} {self.kind}"
+        """``conv1 backward``, or ``conv1 + relu1 forward`` where tasks are merged."""
+        return f"{' + '.join((self.node, *self.detail.get('joined', ())))} {self.kind}"
 
     def same(self, first: str, second: str) -> bool:
         """Whether two roles share one buffer, i.e. the task may work in place."""

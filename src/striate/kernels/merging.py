@@ -1,0 +1,65 @@
+"""Which neighbouring tasks one kernel does together: what is elementwise rides on its neighbour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from striate.kernels import candidates
+from striate.layers import BatchNorm, Conv, Relu, Sum
+from striate.plan.records import Task
+
+RELU_RIDES_ON = (Conv, BatchNorm, Sum)
+
+
+def merge(task: Task, following: Task, alone: bool) -> Task | None:
+    """One task that does both, or None.
+
+    Args:
+        task: the earlier one, perhaps merged already.
+        following: the one right behind it.
+        alone: whether nobody else reads what the earlier one writes.
+    """
+    if (task.kind, type(task.what)) not in candidates.CANDIDATES:
+        return None
+    if task.kind == following.kind == "forward":
+        if isinstance(following.what, Relu):
+            return _relu_forward(task, following)
+        if isinstance(following.what, BatchNorm) and alone:
+            return _norm_forward(task, following)
+    if task.kind == following.kind == "backward" and isinstance(following.what, Relu):
+        return _relu_backward(task, following)
+    return None
+
+
+def _relu_forward(task: Task, relu: Task) -> Task | None:
+    """RELU in place on the output of a CONV, BATCHNORM or SUM."""
+    rides = isinstance(task.what, RELU_RIDES_ON) and not task.detail.get("relu")
+    if not rides or not relu.same("x0", "y") or relu.roles["x0"] != task.roles["y"]:
+        return None
+    return _joined(task, relu, task.roles["y"], relu=True)
+
+
+def _norm_forward(task: Task, norm: Task) -> Task | None:
+    """BATCHNORM behind a CONV, with the running statistics."""
+    plain = isinstance(task.what, Conv) and not task.detail.get("joined")
+    if not plain or task.training or norm.roles["x0"] != task.roles["y"]:
+        return None
+    own = {f"n.{r[2:]}": name for r, name in norm.roles.items() if r.startswith("w.")}
+    merged = _joined(task, norm, norm.roles["y"], norm=norm.what)
+    return replace(merged, roles={**merged.roles, **own})
+
+
+def _relu_backward(task: Task, relu: Task) -> Task | None:
+    """RELU in place on the gradient by the input of a CONV, whose input is the RELU's output."""
+    if not isinstance(task.what, Conv) or "dx0" not in task.roles or not relu.same("dx0", "dy"):
+        return None
+    if relu.roles["dy"] != task.roles["dx0"] or relu.roles["y"] != task.roles.get("x0"):
+        return None
+    return _joined(task, relu, None, mask=True)
+
+
+def _joined(task: Task, following: Task, y: str | None, **detail: Any) -> Task:
+    names = (*task.detail.get("joined", ()), following.node)
+    roles = {**task.roles, "y": y} if y else task.roles
+    return replace(task, roles=roles, detail={**task.detail, **detail, "joined": names})

@@ -1,0 +1,66 @@
+"""What rides on its neighbour, and what must not."""
+
+from __future__ import annotations
+
+import pytest
+
+from striate.check import check
+from striate.graph import build
+from striate.kernels import host
+from striate.layers import SoftmaxLoss
+from striate.notation import parse
+from striate.optimizers import optimizer
+from striate.pipeline import Training, plan_net
+
+BLOCK = "CONV3-16 bias=no -> BATCHNORM -> RELU"
+
+
+def tasks(text: str, training: bool) -> list[str]:
+    parts = Training(SoftmaxLoss(), optimizer("sgd")) if training else None
+    plan = plan_net(check(build(parse(f"INPUT 8x8x16 -> {text}"))), 2, parts, host())
+    return [choice.task.name for choice in plan.choices]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CONV3-16 -> RELU -> FC 2", "conv1 + relu1 forward"),
+        ("CONV5-16 S=2 fit=floor -> RELU -> FC 2", "conv1 + relu1 forward"),
+        (f"{BLOCK} -> FC 2", "conv1 + batchnorm1 + relu1 forward"),
+        ("SUM{ CONV3-16 | SKIP } -> RELU -> FC 2", "sum1 + relu1 forward"),
+        ("CONV3-16 -> POOL2 -> BATCHNORM -> RELU -> FC 2", "batchnorm1 + relu1 forward"),
+    ],
+)
+def test_inference(text: str, expected: str) -> None:
+    assert expected in tasks(text, training=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CONV3-16 -> RELU -> CONV3-16 -> FC 2", "conv2 + relu1 backward"),
+        ("CONV3-16 -> RELU -> CONV3-16 S=2 fit=floor -> FC 2", "conv2 + relu1 backward"),
+        (f"{BLOCK} -> FC 2", "batchnorm1 + relu1 forward"),
+    ],
+)
+def test_training(text: str, expected: str) -> None:
+    assert expected in tasks(text, training=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "training", "alone"),
+    [
+        # The raw volume of the CONV is read by somebody else, too.
+        ("CONV3-16 -> SUM{ RELU -> CONV3-16 | SKIP } -> FC 2", False, "conv1 forward"),
+        ("CONV3-16 -> SUM{ BATCHNORM | SKIP } -> FC 2", False, "conv1 forward"),
+        # Training needs the CONV's output for the statistics and their gradient.
+        (f"{BLOCK} -> FC 2", True, "conv1 forward"),
+        # A gradient that comes from two sides is added up before it is masked.
+        ("CONV3-16 -> RELU -> SUM{ CONV3-16 | CONV3-16 } -> FC 2", True, "relu1 backward"),
+        # Only a RELU rides along, and only one.
+        ("CONV3-16 -> TANH -> FC 2", False, "conv1 forward"),
+        ("CONV3-16 -> RELU -> RELU -> FC 2", False, "relu2 forward"),
+    ],
+)
+def test_what_stays_apart(text: str, training: bool, alone: str) -> None:
+    assert alone in tasks(text, training)
