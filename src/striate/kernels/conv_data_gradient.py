@@ -86,8 +86,7 @@ def _spread(isa: Isa, task: Task) -> Iterator[Launch]:
         parts=parts_of(isa, depth, batch * -(-x.height // rows)),
         masked=masked,
     )
-    whole = [Taps(0, 0, 1, size, 0, 0) for size in window.size]
-    yield _pack(isa, conv, x, whole[0], whole[1], 0)
+    yield pack_flipped(isa, conv, x, *whole_filters(conv), 0)
     yield Launch(
         kernel, chunks_of(kernel, batch), ("dy", "scratch.flipped", 0, "dx0", "x0" if masked else 0)
     )
@@ -109,7 +108,7 @@ def _by_residues(isa: Isa, task: Task) -> Iterator[Launch]:
         for columns in across:
             if not rows.count * columns.count:
                 continue
-            yield _pack(isa, conv, x, rows, columns, offset)
+            yield pack_flipped(isa, conv, x, rows, columns, offset)
             kernel = _residue_kernel(isa, task, rows, columns)
             start = 4 * (rows.residue * x.width + columns.residue) * x.channels
             packed = At("scratch.flipped", offset)
@@ -136,7 +135,14 @@ def _residue_kernel(isa: Isa, task: Task, rows: Taps, columns: Taps) -> DirectCo
     )
 
 
-def _pack(isa: Isa, conv: Conv, x: Shape, rows: Taps, columns: Taps, offset: int) -> Launch:
+def whole_filters(conv: Conv) -> tuple[Taps, Taps]:
+    """All rows and all columns of the filters."""
+    rows, columns = conv.window.size
+    return Taps(0, 0, 1, rows, 0, 0), Taps(0, 0, 1, columns, 0, 0)
+
+
+def pack_flipped(isa: Isa, conv: Conv, x: Shape, rows: Taps, columns: Taps, offset: int) -> Launch:
+    """The launch that packs these rows and columns of the flipped filters, at an offset."""
     filters, depth = conv.filters // conv.groups, x.channels // conv.groups
     blocks = blocks_of(depth, isa.tile_columns)
     taken = (

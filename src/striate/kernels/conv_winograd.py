@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from striate.kernels.conv_direct import seconds
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.isa import Isa
+from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import POSITIONS, TILE, WinogradConvolution
 from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
 from striate.kernels.winograd_gradient import SumWinogradGradient, WinogradFilterGradient
@@ -25,11 +26,6 @@ CHUNKS = 16
 """Wanted chunks: blocks or slices of the tiles times parts of the filters."""
 
 
-def _up(number: int, divisor: int) -> int:
-    """The quotient rounded up."""
-    return -(-number // divisor)
-
-
 def unfit(conv: Conv) -> str | None:
     """Why a CONV cannot be done this way, or None."""
     if conv.window.size not in SIZES or conv.window.dilation != (1, 1):
@@ -45,7 +41,7 @@ def unfit(conv: Conv) -> str | None:
 def tiling(x: Shape, y: Shape, before: tuple[int, int], size: int) -> Tiling:
     """The 6x6 patches of x from which tiles of y follow, for filters of this size."""
     out = TILE + 1 - size
-    rows, columns = _up(y.height, out), _up(y.width, out)
+    rows, columns = quotient(y.height, out), quotient(y.width, out)
     return Tiling(x.height, x.width, x.channels, before, rows, columns, out, TILE)
 
 
@@ -64,14 +60,14 @@ def convolution(
     the filters are cut too, at the price of transforming the data once for each part.
     """
     tiles = batch * cut.per_image
-    pieces = _up(tiles, BLOCK)
-    block = _up(_up(tiles, pieces), isa.tile_rows) * isa.tile_rows
-    blocks = _up(y.channels, isa.tile_columns)
-    parts = max(1, min(_up(CHUNKS, pieces), blocks // GROUP))
+    pieces = quotient(tiles, BLOCK)
+    block = multiple(quotient(tiles, pieces), isa.tile_rows)
+    blocks = quotient(y.channels, isa.tile_columns)
+    parts = max(1, min(quotient(CHUNKS, pieces), blocks // GROUP))
     return WinogradConvolution(
         *(cut, (y.height, y.width), y.channels, block),
         columns=isa.tile_columns,
-        part=_up(blocks, parts),
+        part=quotient(blocks, parts),
         lanes=isa.lanes,
         bias=bias,
         relu=relu,
@@ -81,17 +77,17 @@ def convolution(
 
 def _launch(kernel: WinogradConvolution, batch: int, roles: tuple[str | int, ...]) -> Launch:
     tiles = batch * kernel.tiling.per_image
-    parts = _up(_up(kernel.filters, kernel.columns), kernel.part)
+    parts = quotient(quotient(kernel.filters, kernel.columns), kernel.part)
     mask = "x0" if kernel.masked else 0
-    return Launch(kernel, _up(tiles, kernel.tiles) * parts, (*roles, tiles, mask))
+    return Launch(kernel, quotient(tiles, kernel.tiles) * parts, (*roles, tiles, mask))
 
 
 def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
     """Time by that of direct convolution: products, transforms of both sides, cut-off tiles."""
     size = conv.window.size[0]
     out = TILE + 1 - size
-    covered = _up(y.height, out) * _up(y.width, out) * out * out / y.pixels
-    padded = _up(y.channels, isa.tile_columns) * isa.tile_columns / y.channels
+    covered = quotient(y.height, out) * quotient(y.width, out) * out * out / y.pixels
+    padded = quotient(y.channels, isa.tile_columns) * isa.tile_columns / y.channels
     transforms = TRANSFORM / x.channels + TRANSFORM / y.channels
     return covered * (POSITIONS * padded + transforms) / (out * size) ** 2
 
@@ -119,7 +115,7 @@ class WinogradForward:
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns
-        blocks = _up(conv.filters, columns)
+        blocks = quotient(conv.filters, columns)
         arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
         size, sides = conv.window.size[0], conv.window.sides
         pack = Launch(TransformFilters(size), blocks, arguments, prepare=True)
@@ -179,8 +175,8 @@ class WinogradBackward:
         data = tiling(x, y, (sides[0], sides[2]), size)
         tiles = task.batch * data.per_image
         blocks = y.channels // isa.tile_columns
-        groups = _up(blocks, GROUP)
-        slices = max(1, min(_up(tiles, BLOCK), CHUNKS // groups))
+        groups = quotient(blocks, GROUP)
+        slices = max(1, min(quotient(tiles, BLOCK), CHUNKS // groups))
         kernel = WinogradFilterGradient(
             data,
             Tiling(

@@ -1,0 +1,84 @@
+"""1x1 convolution as a matrix product, forward and backward-data, against the definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conv_tasks import check, run_both
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from examples import example
+from striate.kernels import Isa, host, target
+from striate.kernels.compile import llvm_text, object_code
+from striate.kernels.conv_pointwise import PointwiseBackward, PointwiseForward
+from striate.layers import Conv, Shape, Window
+from striate.plan import Task
+
+POINTWISE = (PointwiseForward, PointwiseBackward)
+TOLERANCE = 3e-6
+EXAMPLES = [
+    "10x10x16 -> CONV1-24",
+    "5x4x3 -> CONV1-7 bias=no",
+    "9x8x5 -> CONV1-17 S=2x3 fit=floor",
+    "7x7x300 -> CONV1-33",
+    "4x4x530 -> CONV1-16 S=3 fit=floor",
+    "9x9x4 -> CONV1-8 S=2 fit=ceil",
+]
+
+
+@pytest.mark.parametrize("isa", [host(), target("sse2")], ids=lambda isa: isa.name)
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_examples(text: str, isa: Isa) -> None:
+    conv, (x,) = example(text)
+    assert check(POINTWISE, conv, x, isa, TOLERANCE) == 2
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(
+    st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 16, 40])),
+    st.sampled_from([1, 9, 16, 35]),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.booleans(),
+)
+def test_any_shape(
+    volume: tuple[int, int, int], filters: int, stride: tuple[int, int], bias: bool
+) -> None:
+    conv = Conv(filters, Window((1, 1), stride, fit="floor"), bias=bias)
+    assert check(POINTWISE, conv, Shape(*volume), host(), TOLERANCE) == 2
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    conv, (x,) = example("18x18x32 -> CONV1-96 S=2 fit=floor")
+    one = run_both(POINTWISE, conv, x, host(), threads=1, batch=9)
+    for threads in (2, 3):
+        more = run_both(POINTWISE, conv, x, host(), threads, batch=9)
+        for first, second in zip(one, more, strict=True):
+            assert first is not None
+            assert second is not None
+            for role in first:
+                np.testing.assert_array_equal(first[role], second[role])
+
+
+@pytest.mark.parametrize("name", ["sse2", "avx2", "avx512", "neon"])
+def test_every_target_gets_object_code(name: str) -> None:
+    isa = target(name)
+    conv, (x,) = example("9x9x32 -> CONV1-33")
+    task = Task("forward", "conv1", conv, 2, (x,), conv.shape(x), True, {})
+    for launch in PointwiseForward(isa).lower(task).launches:
+        assert len(object_code(llvm_text(launch.kernel, isa), isa)) > 500
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("9x9x16 -> CONV3-16", "the filters are not 1x1"),
+        ("9x9x16 -> CONV1-16 groups=2", "there are groups"),
+        ("9x9x16 -> CONV1-16 P=1", "there is padding"),
+    ],
+)
+def test_it_says_where_it_does_not_apply(text: str, why: str) -> None:
+    conv, (x,) = example(text)
+    task = Task("forward", "conv1", conv, 2, (x,), conv.shape(x), True, {})
+    assert PointwiseForward(host()).refuses(task) == why
+    assert PointwiseBackward(host()).refuses(task) == why
