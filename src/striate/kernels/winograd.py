@@ -132,14 +132,8 @@ class WinogradConvolution(NativeKernel):
         corner: Pointer,
     ) -> None:
         """AT·m·A of one tile and block; what the output's edge cuts off goes through ``corner``."""
-        (height, width), out = self.output, self.tiling.step
-        image, rest = tile // self.tiling.per_image, tile % self.tiling.per_image
-        row, column = rest // self.tiling.columns * out, rest % self.tiling.columns * out
-        start = ((image * height + row) * width + column) * self.filters
-        whole = (row <= height - out) & (column <= width - out) & wanted.equals(self.columns)
-        edge = Edge(
-            e.integer_minimum(height - row, out), e.integer_minimum(width - column, out), wanted
-        )
+        width, out = self.output[1], self.tiling.step
+        start, whole, edge = self._place(e, tile, wanted)
         corner_mask = corner + out * out * self.columns
         if self.masked:
             with e.when(whole ^ True):
@@ -165,6 +159,17 @@ class WinogradConvolution(NativeKernel):
             transform(e, self.tiling.minimal.output, load, store, between)
         with e.when(whole ^ True):
             self._copy_edge(e, to.y + start, corner, edge, back=True)
+
+    def _place(self, e: Emitter, tile: Value, wanted: Value) -> tuple[Value, Value, Edge]:
+        """A tile's first output, whether all of it lies in the output, and how much does."""
+        (height, width), out = self.output, self.tiling.step
+        image, rest = tile // self.tiling.per_image, tile % self.tiling.per_image
+        row, column = rest // self.tiling.columns * out, rest % self.tiling.columns * out
+        start = ((image * height + row) * width + column) * self.filters
+        whole = (row <= height - out) & (column <= width - out) & wanted.equals(self.columns)
+        rows = e.integer_minimum(height - row, out)
+        columns = e.integer_minimum(width - column, out)
+        return start, whole, Edge(rows, columns, wanted)
 
     def _copy_edge(
         self, e: Emitter, volume: Pointer, corner: Pointer, edge: Edge, back: bool
