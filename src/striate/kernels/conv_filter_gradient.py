@@ -17,6 +17,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel
+from striate.kernels.shuffles import transpose
 from striate.kernels.values import Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
@@ -187,6 +188,10 @@ class SumFilterGradient(NativeKernel):
     columns: int
     bias: bool
 
+    @property
+    def private(self) -> int:
+        return 4 * self.columns
+
     def emit(self, e: Emitter) -> None:
         partial, dw, db = (e.pointer(i) for i in range(3))
         cells, filters, blocks, slices, stride = (e.argument(i) for i in range(3, 8))
@@ -195,22 +200,29 @@ class SumFilterGradient(NativeKernel):
         first = block * self.columns
         count = e.integer_minimum(filters - first, self.columns)
         k = group * filters + first
-        with e.loop(cells + 1) as cell:
-            for v in range(self.columns // e.lanes):
-                total = e.variable(e.splat(0.0))
-                with e.loop(slices) as s:
-                    where = (s * stride + e.chunk) * size + cell * self.columns + v * e.lanes
-                    total.value = total.value + partial.vector(where)
-                e.scratch.store_vector(total.value, v * e.lanes)
-            with e.when(cell < cells), e.loop(count) as c:
-                dw.store(e.scratch.load(c), (k + c) * cells + cell)
-            if self.bias:
-                with e.when(cell.equals(cells)), e.loop(count) as c:
-                    db.store(e.scratch.load(c), k + c)
 
-    @property
-    def private(self) -> int:
-        return 4 * self.columns
+        def summed(where: Value) -> Value:
+            total = e.variable(e.splat(0.0))
+            with e.loop(slices) as s:
+                total.value = total.value + partial.vector((s * stride + e.chunk) * size + where)
+            return total.value
+
+        whole = cells // e.lanes * e.lanes
+        for v in range(0, self.columns, e.lanes):
+            with e.loop(whole, step=e.lanes) as cell:
+                rows = [summed((cell + i) * self.columns + v) for i in range(e.lanes)]
+                for i, row in enumerate(transpose(e, rows)):
+                    with e.when(count > v + i):
+                        dw.store_vector(row, (k + v + i) * cells + cell)
+            with e.loop(cells + 1, start=whole) as cell:
+                e.scratch.store_vector(summed(cell * self.columns + v))
+                with e.loop(e.integer_minimum(count - v, e.lanes)) as lane:
+                    value = e.scratch.load(lane)
+                    with e.when(cell < cells):
+                        dw.store(value, (k + v + lane) * cells + cell)
+                    if self.bias:
+                        with e.when(cell.equals(cells)):
+                            db.store(value, k + v + lane)
 
 
 def filter_gradient_kernel(conv: Conv, x: Shape, batch: int, columns: int) -> FilterGradient:
@@ -238,15 +250,21 @@ def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str,
     conv, (x,) = task.what, task.inputs
     kernel = filter_gradient_kernel(conv, x, task.batch, isa.tile_columns)
     blocks = blocks_of(kernel.filters, kernel.columns)
-    together = conv.groups * blocks
     shares = conv.groups * -(-blocks // kernel.shared)
     main = Launch(kernel, kernel.slices * shares, ("x0", "dy", "scratch.partial"))
-    bias = "dw.b" if conv.bias else 0
-    sizes = (kernel.cells, kernel.filters, blocks, kernel.slices, together)
-    arguments = ("scratch.partial", "dw.w", bias, *sizes)
-    total = Launch(SumFilterGradient(kernel.columns, conv.bias), together, arguments)
-    size = kernel.slices * together * (kernel.cells + 1) * kernel.columns * 4
+    total, size = sum_slices(conv, kernel.cells, kernel.columns, kernel.slices)
     return (main, total), {"partial": size}
+
+
+def sum_slices(conv: Conv, cells: int, columns: int, slices: int) -> tuple[Launch, int]:
+    """The launch that adds up the partial sums of all slices, and the bytes that they take."""
+    filters = conv.filters // conv.groups
+    blocks = blocks_of(filters, columns)
+    together = conv.groups * blocks
+    bias = "dw.b" if conv.bias else 0
+    arguments = ("scratch.partial", "dw.w", bias, cells, filters, blocks, slices, together)
+    launch = Launch(SumFilterGradient(columns, conv.bias), together, arguments)
+    return launch, 4 * slices * together * (cells + 1) * columns
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from striate.kernels.conv_data_gradient import FillZeros, pack_flipped, whole_filters
 from striate.kernels.conv_direct import seconds
-from striate.kernels.conv_filter_gradient import filter_gradient
+from striate.kernels.conv_filter_gradient import sum_slices
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.isa import Isa
 from striate.kernels.pointwise import Lattice, PointwiseConvolution
+from striate.kernels.pointwise_gradient import PointwiseGradient
 from striate.kernels.rounding import multiple, quotient
 from striate.layers import Conv, Shape
 from striate.plan import Launch, Lowering, Task
 
 BLOCK = 96
 SLICE = 256
+GRADIENT_BLOCK = 128
+SHARED = 4
 CHUNKS = 16
 FRACTION = 0.85
 """Of the peak that the matrix product reaches; direct convolution reaches less."""
@@ -102,7 +105,7 @@ class PointwiseForward:
 
 @dataclass(frozen=True)
 class PointwiseBackward:
-    """CONV backward with 1x1 filters: by the data as a matrix product, by the filters directly."""
+    """CONV backward with 1x1 filters: two matrix products, by the data and by the filters."""
 
     isa: Isa
     name: str = "pointwise"
@@ -111,13 +114,17 @@ class PointwiseBackward:
         return unfit(task.what)
 
     def cost(self, task: Task) -> float:
-        macs = task.batch * task.what.macs(*task.inputs)
-        return seconds(self.isa, macs) + seconds(self.isa, macs, FRACTION)
+        passes = 1 + ("dx0" in task.roles)
+        return passes * seconds(self.isa, task.batch * task.what.macs(*task.inputs), FRACTION)
 
     def lower(self, task: Task) -> Lowering:
-        launches, scratch = filter_gradient(self.isa, task)
-        if "dx0" not in task.roles:
-            return Lowering(launches, scratch=scratch)
+        launches, scratch = self._by_filters(task)
+        if "dx0" in task.roles:
+            first, flipped = self._by_data(task)
+            launches, scratch = (*first, *launches), {**scratch, **flipped}
+        return Lowering(launches, scratch=scratch)
+
+    def _by_data(self, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
         conv, (x,), y = task.what, task.inputs, task.output
         values = blocks_of(x.channels, self.isa.tile_columns) * self.isa.tile_columns * y.channels
         mask = "x0" if task.detail.get("mask") else 0
@@ -130,5 +137,19 @@ class PointwiseBackward:
             *(self.isa, (y.channels, x.channels), (target, source), task.batch * y.pixels),
             ("dy", "scratch.flipped", 0, "dx0", mask),
         )
-        first += [pack_flipped(self.isa, conv, x, *whole_filters(conv), 0), main]
-        return Lowering((*first, *launches), scratch={**scratch, "flipped": 4 * values})
+        pack = pack_flipped(self.isa, conv, x, *whole_filters(conv), 0)
+        return (*first, pack, main), {"flipped": 4 * values}
+
+    def _by_filters(self, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
+        conv, (x,), y, columns = task.what, task.inputs, task.output, self.isa.tile_columns
+        pixels = task.batch * y.pixels
+        shares = quotient(blocks_of(y.channels, columns), SHARED)
+        parts = max(1, min(quotient(pixels, GRADIENT_BLOCK), CHUNKS // shares))
+        width = quotient(x.channels, quotient(x.channels, SLICE))
+        kernel = PointwiseGradient(
+            *(x.channels, y.channels, lattices(conv, x, y)[0], parts, GRADIENT_BLOCK),
+            *(multiple(width, self.isa.tile_rows), SHARED, columns),
+        )
+        main = Launch(kernel, parts * shares, ("x0", "dy", "scratch.partial", pixels))
+        total, size = sum_slices(conv, x.channels, columns, parts)
+        return (main, total), {"partial": size}

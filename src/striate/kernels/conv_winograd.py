@@ -118,7 +118,7 @@ class WinogradForward:
         blocks = quotient(conv.filters, columns)
         arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
         size, sides = conv.window.size[0], conv.window.sides
-        pack = Launch(TransformFilters(size), blocks, arguments, prepare=True)
+        pack = Launch(TransformFilters(size, self.isa.lanes), blocks, arguments, prepare=True)
         cut = tiling(x, task.output, (sides[0], sides[2]), size)
         relu = task.detail.get("relu", False)
         kernel = convolution(self.isa, task.batch, cut, task.output, conv.bias, relu)

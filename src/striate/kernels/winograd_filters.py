@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
+from striate.kernels.shuffles import transpose
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_transform import combine
@@ -31,32 +32,40 @@ class TransformFilters(NativeKernel):
     """
 
     size: int
+    lanes: int
+
+    @property
+    def private(self) -> int:
+        return 4 * TILE * TILE * self.lanes * self.lanes
 
     def emit(self, e: Emitter) -> None:
         w, packed = e.pointer(0), e.pointer(1)
         filters, channels = e.argument(2), e.argument(3)
-        columns = e.isa.tile_columns
+        columns, square = e.isa.tile_columns, e.lanes * e.lanes
         position = channels * columns
         to = packed + e.chunk * (TILE * TILE) * position
-        with e.loop(columns) as k:
-            number = e.chunk * columns + k
-            with e.when(number < filters), e.loop(channels, step=e.lanes) as c:
-                source = w + number * (self.size**2) * channels + c
-                taps = [
-                    [source.vector((i * self.size + j) * channels) for j in range(self.size)]
-                    for i in range(self.size)
-                ]
-                for i, row in enumerate(_transformed(e, taps)):
-                    for j, vector in enumerate(row):
-                        self._scatter(
-                            e, to + (i * TILE + j) * position + c * columns + k, vector, columns
-                        )
-            with e.when(number >= filters), e.loop(TILE * TILE) as p, e.loop(channels) as c:
-                to.store(0.0, p * position + c * columns + k)
+        with e.loop(columns, step=e.lanes) as v, e.loop(channels, step=e.lanes) as c:
+            with e.loop(e.lanes) as lane:
+                k = e.chunk * columns + v + lane
+                room = e.scratch + lane * e.lanes
+                with e.when(k < filters):
+                    self._transform(e, w + k * self.size**2 * channels + c, channels, room)
+                with e.when(k >= filters), e.loop(TILE * TILE) as p:
+                    room.store_vector(e.splat(0.0), p * square)
+            with e.loop(TILE * TILE) as p:
+                rows = [e.scratch.vector(p * square + i * e.lanes) for i in range(e.lanes)]
+                for i, row in enumerate(transpose(e, rows)):
+                    to.store_vector(row, p * position + (c + i) * columns + v)
 
-    def _scatter(self, e: Emitter, to: Pointer, vector: Value, stride: int) -> None:
-        for lane, value in enumerate(e.lanes_of(vector)):
-            to.store(value, lane * stride)
+    def _transform(self, e: Emitter, source: Pointer, channels: Value, room: Pointer) -> None:
+        """All positions of one filter for one vector of channels."""
+        taps = [
+            [source.vector((i * self.size + j) * channels) for j in range(self.size)]
+            for i in range(self.size)
+        ]
+        for i, row in enumerate(_transformed(e, taps)):
+            for j, vector in enumerate(row):
+                room.store_vector(vector, (i * TILE + j) * e.lanes * e.lanes)
 
 
 @dataclass(frozen=True)

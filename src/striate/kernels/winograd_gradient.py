@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
+from striate.kernels.shuffles import transpose
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd import POSITIONS, SKEW, TILE, transform_data
 from striate.kernels.winograd_matrices import Minimal, minimal
@@ -170,7 +171,7 @@ class SumWinogradGradient(NativeKernel):
 
     @property
     def private(self) -> int:
-        return 4 * (POSITIONS * self.lanes + self.size**2 * self.lanes)
+        return 4 * self.lanes * (POSITIONS + self.size**2 * self.lanes)
 
     def emit(self, e: Emitter) -> None:
         partial, dw, db = (e.pointer(i) for i in range(3))
@@ -185,19 +186,24 @@ class SumWinogradGradient(NativeKernel):
                 total.value = total.value + block.vector(s * blocks * size + where)
             return total.value
 
-        with e.loop(self.columns, step=e.lanes) as v, e.loop(channels) as c:
+        square = e.lanes * e.lanes
+        with e.loop(self.columns, step=e.lanes) as v, e.loop(channels, step=e.lanes) as c:
+            with e.loop(e.lanes) as lane:
 
-            def load(column: Value, i: int) -> Value:
-                return summed(((column + i * TILE) * channels + c) * self.columns + v)
+                def load(column: Value, i: int) -> Value:
+                    place = (column + i * TILE) * channels + c + lane
+                    return summed(place * self.columns + v)
 
-            def store(i: Value, j: int, value: Value) -> None:
-                cells.store_vector(value, (i * self.size + j) * e.lanes)
+                def store(i: Value, j: int, value: Value) -> None:
+                    cells.store_vector(value, (i * self.size + j) * square + lane * e.lanes)
 
-            transform(e, minimal(self.size, TILE + 1 - self.size).output, load, store, between)
+                transform(e, minimal(self.size, TILE + 1 - self.size).output, load, store, between)
             k = e.chunk * self.columns + v
-            with e.loop(self.size**2) as cell, e.loop(e.lanes) as lane:
-                value = cells.load(cell * e.lanes + lane)
-                dw.store(value, ((k + lane) * (self.size**2) + cell) * channels + c)
+            with e.loop(self.size**2) as cell:
+                rows = [cells.vector(cell * square + i * e.lanes) for i in range(e.lanes)]
+                for lane_number, row in enumerate(transpose(e, rows)):
+                    filter_cell = (k + lane_number) * self.size**2 + cell
+                    dw.store_vector(row, filter_cell * channels + c)
         if self.bias:
             with e.loop(self.columns, step=e.lanes) as v:
                 total = summed(channels * (POSITIONS * self.columns) + v)
