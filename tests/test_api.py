@@ -242,3 +242,10 @@ def test_weights_beyond_the_memory_are_refused_before_they_are_made() -> None:
     images = np.zeros((1, 8, 8, 1), np.uint8)
     with pytest.raises(BudgetError, match=r"^training this net with a batch of 64 needs .* TB, bu"):
         net.fit(images, np.zeros(1, np.int64))
+
+
+def test_exact_leaves_winograd_out() -> None:
+    net = striate.net("INPUT 8x8x16 -> CONV3-16 -> FC 2").init()
+    for exact in (False, True):
+        names = {choice.candidate for choice in net.compile(batch=2, exact=exact).plan.choices}
+        assert ("winograd" in names) is not exact

@@ -195,6 +195,7 @@ class Net:
         training: bool = False,
         threads: int | None = None,
         seed: int = 0,
+        exact: bool = False,
         **recipe: Any,
     ) -> Program:
         """A native program with a copy of the weights.
@@ -208,17 +209,18 @@ class Net:
             training: whether it is a training step.
             threads: that work on a call; all processors by default.
             seed: of dropout's random numbers.
+            exact: without Winograd's convolution, which rounds a little more.
             recipe: of a training step: ``loss=, optimizer=, rate=, clip=`` as in `fit`.
 
         Raises:
-            InputError: the net has no weights, or a setting cannot be used.
-            BudgetError: there is not enough memory for the batch.
+            InputError, BudgetError: a setting cannot be used; the memory is not enough.
         """
         from striate.fit import training_from
         from striate.pipeline import compile_net
 
         self._require_weights()
-        return compile_net(self.network, batch, training_from(training, recipe), threads, seed)
+        parts = training_from(training, recipe)
+        return compile_net(self.network, batch, parts, threads, seed, exact=exact)
 
     def take(self, program: Program) -> Net:
         """Copy the weights of a program of this net. Returns the net."""
@@ -240,8 +242,7 @@ class Net:
     def save(self, path: str | Path) -> None:
         """Write the net, its weights and its classes to a .safetensors file.
 
-        Raises:
-            FileError: it cannot be written; a file that was there is intact.
+        Raises FileError if it cannot be written; a file that was there is then intact.
         """
         save_network(self.network, path)
 
@@ -283,8 +284,7 @@ def net(source: str | Path, /, **variables: Variable) -> Net:
 
     Raises:
         NotationError: the text is not a net.
-        FileError: the file cannot be read.
-        InputError: there is no such file or net.
+        FileError, InputError: the file cannot be read; there is no such file or net.
     """
     return Net(Network(find_graph(source, **variables)))
 
