@@ -30,11 +30,14 @@ class Spent:
     Attributes:
         forward: seconds of its forward task.
         backward: seconds of its backward task and of adding its gradients up.
+        passes: gradients that the backward task computes with all multiply-adds: by the weights
+            and, where somebody wants it, by the input.
         by: what does it, in order.
     """
 
     forward: float = 0.0
     backward: float = 0.0
+    passes: int = 1
     by: list[str] = field(default_factory=list)
 
 
@@ -61,8 +64,9 @@ def time(
     """Time a net on this machine: each layer forward and backward, and the whole call.
 
     Every layer is run alone, several times, and the median is shown with the GFLOP/s it comes to
-    (a multiply-add is 2 FLOP; a backward pass has twice the multiply-adds of the forward one). The
-    whole call is timed apart: it has no pauses between the layers. Images and weights are random.
+    (a multiply-add is 2 FLOP; a backward pass has the multiply-adds of the forward one for each
+    gradient, by the weights and by the input). A layer done ``with`` another has no time of its
+    own. The whole call is timed apart: it has no pauses between the layers. Images and weights are random.
     """
     from striate.run.timing import time_tasks
 
@@ -121,7 +125,11 @@ def _by_layer(net: Net, timing: Timing) -> tuple[dict[str, Spent], dict[str, flo
             spent[node].forward += task.seconds
         else:
             spent[node].backward += task.seconds
+            if kind == "backward":
+                spent[node].passes = 1 + ("dx0" in task.choice.task.roles)
         spent[node].by.append(task.choice.candidate)
+        for name in task.choice.task.detail.get("joined", ()):
+            spent[name].by.append(f"with {node}")
     return spent, rest
 
 
@@ -137,7 +145,7 @@ def _rows(
         share = (own.forward + own.backward) / timing.total
         figures = [*_figures(own.forward, flop)]
         if training:
-            figures += _figures(own.backward, 2 * flop)
+            figures += _figures(own.backward, own.passes * flop)
         by = ", ".join(dict.fromkeys(own.by))
         rows.append((row.name, row.notation, *figures, f"{bar(share, 12)} {share:4.0%}", by))
     return rows
