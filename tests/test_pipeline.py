@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
+from guards import poison
 from numpy_program import NumpyProgram
 from striate.check import check
 from striate.errors import BudgetError, CompileError, InputError, NetError
@@ -55,6 +58,7 @@ def test_training_and_inference_follow_the_definition(name: str, rule: Optimizer
     exact.load(net.weights)
     images, labels = batch_for(ours)
     for _ in range(3):
+        poison(ours.memory, {"arena", "gradients"})
         assert ours.step(images, labels) == pytest.approx(exact.step(images, labels), rel=2e-4)
     for node, parameters in exact.weights.items():
         for parameter, values in parameters.items():
@@ -63,6 +67,7 @@ def test_training_and_inference_follow_the_definition(name: str, rule: Optimizer
                 f"{node}.{parameter}"
             )
     inference = compile_net(Network(net.graph, ours.weights), 4, threads=2)
+    poison(inference.memory, {"arena", "kept"})
     assert np.abs(inference(images) - exact(images)).max() < 3e-3
 
 
@@ -182,8 +187,88 @@ def test_wrong_labels_and_wrong_programs() -> None:
         compile_net(net, 4, threads=1).step(images, labels)
     assert str(caught.value) == "this program was compiled for inference; compile(training=True)"
     with pytest.raises(InputError) as caught:
+        program(images)
+    assert str(caught.value) == ("this program was compiled for training: call step, or compile()")
+
+
+def test_weights_that_are_refused_change_nothing() -> None:
+    net = network(NETS["list"])
+    program = compile_net(net, 4, threads=1)
+    images, _ = batch_for(program)
+    before = program(images)
+    wrong = {node: {p: 2 * w for p, w in own.items()} for node, own in net.weights.items()}
+    wrong["fc2"]["w"] = np.zeros((1, 2), np.float32)
+    with pytest.raises(InputError) as caught:
+        program.load(wrong)
+    assert str(caught.value) == "weights of fc2.w: expected shape [5, 1, 1, 20], got shape [1, 2]"
+    np.testing.assert_array_equal(program(images), before)
+    with pytest.raises(InputError) as caught:
         program.load({"conv1": {"w": np.zeros((1, 2))}})
     assert str(caught.value) == "weights of input.mean: expected shape [3], got nothing"
+    with pytest.raises(ValueError, match="read-only"):
+        program.weights["conv1"]["w"][...] = 0
+
+
+def test_threads_that_share_a_program_take_turns() -> None:
+    program = compile_net(network(NETS["list"]), 4, threads=2)
+    batches = [batch_for(program)[0] + i for i in range(2)]
+    expected = [program(images) for images in batches]
+    wrong: list[int] = []
+
+    def work(which: int) -> None:
+        for _ in range(50):
+            if not np.array_equal(program(batches[which]), expected[which]):
+                wrong.append(which)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def test_an_interrupt_waits_until_the_threads_have_met() -> None:
+    program = compile_net(network(NETS["list"]), 4, threads=3)
+    images, _ = batch_for(program)
+    expected = program(images)
+    seen = 0
+    for _ in range(30):
+        timer = threading.Timer(0.001, signal.raise_signal, (signal.SIGINT,))
+        timer.start()
+        try:
+            while timer.is_alive():
+                program(images)
+            timer.join()
+        except KeyboardInterrupt:
+            seen += 1
+        timer.join()
+        np.testing.assert_array_equal(program(images), expected)
+    assert seen > 0
+
+
+def test_a_net_that_gives_no_vector_is_not_trained() -> None:
+    net = network("INPUT 8x8x3 -> CONV3-4")
+    with pytest.raises(InputError) as caught:
+        compile_net(net, 2, Training(SoftmaxLoss(), optimizer("sgd")))
+    assert str(caught.value) == (
+        "training: conv1, the last layer, gives 8x8x4 values, but a loss takes one vector of "
+        "scores: end the net in FC or in POOL global"
+    )
+    assert compile_net(net, 2)(np.zeros((2, 8, 8, 3), np.float32)).shape == (2, 8, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("batch", "threads", "text"),
+    [
+        (0, 1, "batch: expected a whole number of at least 1, got 0"),
+        (2, -1, "threads: expected a whole number of at least 1, got -1"),
+    ],
+)
+def test_batch_and_threads_are_at_least_one(batch: int, threads: int, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        compile_net(network(NETS["list"]), batch, threads=threads)
+    assert str(caught.value) == text
 
 
 def test_what_cannot_be_compiled_is_refused() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from striate.check import Checked, available_memory, check
 from striate.check.numbers import in_bytes
-from striate.errors import BudgetError, CompileError
+from striate.errors import BudgetError, CompileError, InputError
 from striate.graph import Graph, Network, build
 from striate.kernels import Isa, Library, candidates_for, host, merge, runs_here, target
 from striate.layers import Loss
@@ -15,6 +15,9 @@ from striate.notation import Variable, parse, parse_file
 from striate.optimizers import Optimizer
 from striate.plan import Launch, Plan, make_plan
 from striate.run import Program, default_threads
+
+
+MOST_THREADS = 256
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,13 @@ def read_graph(source: str | Path, /, **variables: Variable) -> Graph:
 def plan_net(
     checked: Checked, batch: int, training: Training | None, isa: Isa, exact: bool = False
 ) -> Plan:
-    """Decide everything about one call of a net."""
+    """Decide everything about one call of a net.
+
+    Raises:
+        InputError: a net that does not end in one vector of scores is to be trained.
+    """
+    if training is not None:
+        require_scores(checked)
     parts = (training.loss, training.optimizer, training.clip) if training else None
     return make_plan(checked, batch, candidates_for(isa, exact), parts, merge)
 
@@ -52,9 +61,32 @@ def launches(plan: Plan) -> list[Launch]:
     return [launch for choice in plan.choices for launch in choice.lowering.launches]
 
 
-def require_memory(plan: Plan, available: int | None) -> None:
+def require_counts(batch: int, threads: int | None) -> int:
+    """The number of threads, all processors by default; InputError if batch or it is not usable."""
+    count = default_threads() if threads is None else threads
+    for name, number, most in (("batch", batch, None), ("threads", count, MOST_THREADS)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise InputError(f"{name}: expected a whole number of at least 1, got {number!r}")
+        if most is not None and number > most:
+            raise InputError(f"{name}: expected at most {most}, got {number}")
+    return count
+
+
+def require_scores(checked: Checked) -> None:
+    """Raise InputError unless the net ends in one vector of scores, which losses are made for."""
+    output = checked.graph.output
+    shape = checked.shapes[output]
+    if shape.pixels > 1:
+        raise InputError(
+            f"training: {output}, the last layer, gives {shape} values, but a loss takes one "
+            f"vector of scores: end the net in FC or in POOL global"
+        )
+
+
+def require_memory(plan: Plan, available: int | None, threads: int = 1) -> None:
     """Raise BudgetError if a plan's memory exceeds the available bytes, where those are known."""
-    needed = sum(plan.regions.values())
+    private = max((launch.kernel.private for launch in launches(plan)), default=0)
+    needed = sum(plan.regions.values()) + threads * private
     if available is None or needed <= available:
         return
     what = "a training step" if plan.training else "an inference"
@@ -99,13 +131,14 @@ def compile_net(
         NetError: the net's layers do not fit together.
         BudgetError: its memory would exceed what this machine has; nothing has been allocated.
         CompileError: the target is unknown or this machine cannot run it.
+        InputError: batch or threads is less than 1, or a net that gives no vector is to be trained.
     """
+    count = require_counts(batch, threads)
     isa = native(target_name)
     checked = check(network.graph)
     plan = plan_net(checked, batch, training, isa, exact)
-    require_memory(plan, available_memory())
+    require_memory(plan, available_memory(), count)
     library = Library([launch.kernel for launch in launches(plan)], isa)
-    count = default_threads() if threads is None else threads
     if training is None:
         program = Program(plan, checked, library, count)
     else:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from guards import check_marks, mark, poison
 from striate.kernels import Isa, Library
 from striate.plan import Buffer, Candidate, Choice, Plan, Task
 from striate.run.call import Caller
@@ -21,7 +22,8 @@ def run_task(
 ) -> dict[str, NDArray[np.generic]]:
     """Run the task on copies of the arrays (by role); returns all roles' arrays afterwards.
 
-    A role without an array of its own shares the one that the task's roles name: in place.
+    Scratch and saved memory starts as NaN, and nothing may be written behind any buffer. A role
+    without an array of its own shares the one that the task's roles name: in place.
     """
     lowering = candidate.lower(task)
     buffers = {role: Buffer(role, array.nbytes, role) for role, array in arrays.items()}
@@ -38,14 +40,19 @@ def run_task(
     regions = {name: buffer.bytes for name, buffer in buffers.items()}
     plan = Plan((choice,), buffers, offsets, regions, (binding,), task.batch, True, {})
     memory = Memory(plan)
+    poison(
+        memory, {role for role in regions if role.startswith(("scratch.", "saved."))} - set(arrays)
+    )
     for role, array in arrays.items():
         memory.view(role, array.shape, array.dtype.name)[...] = array
     library = Library([launch.kernel for launch in lowering.launches], isa)
     table = Table(plan, library, memory)
     caller = Caller(table, library, threads)
+    mark(memory, caller)
     for step in table.steps:
         assert isinstance(step, Stretch)
         caller.run(step)
+    check_marks(memory, caller, table)
     found = {role: memory.view(role, a.shape, a.dtype.name).copy() for role, a in arrays.items()}
     for name, size in lowering.saved.items():
         found[f"saved.{name}"] = memory.view(f"saved.{name}", (size,), "uint8").copy()

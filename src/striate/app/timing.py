@@ -66,7 +66,8 @@ def time(
     Every layer is run alone, several times, and the median is shown with the GFLOP/s it comes to
     (a multiply-add is 2 FLOP; a backward pass has the multiply-adds of the forward one for each
     gradient, by the weights and by the input). A layer done ``with`` another has no time of its
-    own. The whole call is timed apart: it has no pauses between the layers. Images and weights are random.
+    own. The whole call is timed apart: it has no pauses between the layers. Images and weights are
+    random.
     """
     from striate.run.timing import time_tasks
 

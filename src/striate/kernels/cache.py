@@ -1,6 +1,6 @@
 """The object cache: compiled kernels on disk, private to the user, checked before they are run.
 
-A kernel's code follows from its record, the target, the source of this room and LLVM's version;
+A kernel's code follows from its record, the target, Striate's source and LLVM's version;
 the key is a digest of those, so that a hit needs neither code generation nor LLVM. A file holds the
 SHA-256 of its content in front; one that does not match is compiled again.
 """
@@ -22,14 +22,18 @@ from striate.kernels.isa import Isa
 from striate.plan import Kernel
 
 DIGEST = 32
+GENERATES = ("layers", "optimizers", "plan", "kernels")
+"""The rooms whose source the code of a kernel depends on."""
 
 
 @cache
 def _generator() -> str:
     """A digest of everything but the kernel and target that the code depends on."""
     digest = hashlib.sha256(f"{llvmlite.__version__} {llvm.llvm_version_info}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    package = Path(__file__).parent.parent
+    for path in sorted(path for room in GENERATES for path in (package / room).glob("*.py")):
+        name = str(path.relative_to(package))
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -82,5 +86,5 @@ def write(name: str, code: bytes) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(code).digest() + code)
             os.replace(temporary, folder / f"{name}.o")
-        except OSError:
+        finally:
             Path(temporary).unlink(missing_ok=True)

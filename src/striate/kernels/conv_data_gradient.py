@@ -150,7 +150,7 @@ def pack_flipped(isa: Isa, conv: Conv, x: Shape, rows: Taps, columns: Taps, offs
         *(conv.window.size[1], columns.first, columns.step, columns.count),
     )
     arguments = ("w.w", At("scratch.flipped", offset), filters, depth, blocks, *taken)
-    return Launch(PackFlipped(), conv.groups * blocks, arguments, prepare=True)
+    return Launch(PackFlipped(), conv.groups * blocks, arguments)
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ class WinogradBackward:
         blocks = x.channels // columns
         arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
         size, sides = conv.window.size[0], conv.window.sides
-        pack = Launch(TransformFlipped(size), blocks, arguments, prepare=True)
+        pack = Launch(TransformFlipped(size), blocks, arguments)
         before = (size - 1 - sides[0], size - 1 - sides[2])
         cut = tiling(task.output, x, before, size)
         masked = task.detail.get("mask", False)

@@ -79,7 +79,8 @@ def target(name: str) -> Isa:
     if name not in TARGETS:
         raise CompileError(f"unknown target '{name}': expected host, {', '.join(TARGETS)}")
     isa = TARGETS[name]
-    if isa.triple.split("-")[0] == llvm.get_process_triple().split("-")[0]:
+    here = llvm.get_process_triple().split("-")[0].replace("arm64", "aarch64")
+    if isa.triple.split("-")[0] == here:
         return Isa(isa.name, "", isa.cpu, isa.features, isa.lanes, isa.tile_rows, isa.tile_vectors)
     return isa
 

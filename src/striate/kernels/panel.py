@@ -92,7 +92,7 @@ class Panel:
         depth, spread = self.channels, self.spread[1]
         skipped = max(0, -self.before[1])
         first = -(-skipped // spread)
-        left = self.before[1] + first * spread
+        left = min(self.before[1] + first * spread, self.panel_columns)
         room = self.panel_columns - left
         count = max(0, min(self.width - first, -(-room // spread)))
         if spread > 1:

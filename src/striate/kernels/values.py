@@ -126,10 +126,6 @@ class Value:
         """Whether both are equal, lane by lane."""
         return self._compare(other, "==")
 
-    def is_nan(self) -> Value:
-        """Whether this is not a number, lane by lane."""
-        return self._compare(self, "!=")
-
 
 class Pointer:
     """The address of an element in memory; offsets count elements."""

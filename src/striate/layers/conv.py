@@ -38,6 +38,7 @@ from striate.layers.window import Window
         "10x7x12 -> CONV3-9 groups=3 dilation=2 P=2",
         "11x11x4 -> CONV3-8 S=3 P=0 fit=floor",
         "9x8x6 -> CONV2-4 S=3x4 P=0 groups=2 fit=floor",
+        "1x3x20 -> CONV3-4 S=100 P=0,0,5,5 fit=floor",
     ],
 )
 @dataclass(frozen=True)

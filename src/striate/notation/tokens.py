@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from striate.notation.description import Place
 from striate.notation.errors import error_at
 
-SIGNS = ("->", "[", "]", "{", "}", "|", "*", "?", ":")
 END = "the end"
 
 _TOKEN = re.compile(

@@ -10,7 +10,7 @@ from striate.optimizers import Optimizer
 from striate.plan.choose import choose
 from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
-from striate.plan.records import CONTROL_WORDS, At, Buffer, Candidate, Choice, Plan, Task
+from striate.plan.records import CONTROL_WORDS, At, Buffer, Candidate, Choice, Launch, Plan, Task
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
 from striate.plan.weights import lay_out_weights, update_tasks
 
@@ -60,12 +60,9 @@ def _bind(work: Work, choice: Choice, saved: dict[str, str]) -> dict[str, str]:
     """
     task, lowering = choice.task, choice.lowering
     binding = {**task.roles, **saved}
-    prepared = {
-        argument
-        for launch in lowering.launches
-        if launch.prepare and not work.training
-        for argument in launch.arguments
-    }
+    prepared = _roles(
+        launch for launch in lowering.launches if launch.prepare and not work.training
+    )
     for name, size in lowering.scratch.items():
         buffer, role = f"{task.node}/{task.kind}/{name}", f"scratch.{name}"
         region = "kept" if role in prepared else "arena"
@@ -83,9 +80,13 @@ def _touched(choice: Choice, binding: Mapping[str, str]) -> dict[str, str]:
     e.g. the switches of a max POOL but not its input."""
     if not choice.native:
         return dict(binding)
-    named = [a for launch in choice.lowering.launches for a in launch.arguments]
-    roles = {a.role if isinstance(a, At) else a for a in named if not isinstance(a, int)}
-    return {role: binding[role] for role in roles}
+    return {role: binding[role] for role in _roles(choice.lowering.launches)}
+
+
+def _roles(launches: Iterable[Launch]) -> set[str]:
+    """The roles that launches name in their arguments."""
+    named = [argument for launch in launches for argument in launch.arguments]
+    return {a.role if isinstance(a, At) else a for a in named if not isinstance(a, int)}
 
 
 def _place_all(

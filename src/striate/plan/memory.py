@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -37,19 +38,20 @@ def place(buffers: Iterable[Buffer], alive: Mapping[str, Lifetime]) -> tuple[dic
     placed whose lifetimes overlap its own (Pisarchyk & Lee 2020, "greedy by size").
     """
     offsets: dict[str, int] = {}
-    placed: list[Buffer] = []
-    total = 0
+    # Those already placed, by offset: (offset, end, first task, last task).
+    placed: list[tuple[int, int, int, int]] = []
     for buffer in sorted(buffers, key=lambda b: (-b.bytes, b.name)):
-        neighbours = [b for b in placed if alive[b.name].overlaps(alive[buffer.name])]
+        first, last = alive[buffer.name].first, alive[buffer.name].last
         offset = 0
-        for other in sorted(neighbours, key=lambda b: offsets[b.name]):
-            if offset + buffer.bytes <= offsets[other.name]:
+        for start, end, other_first, other_last in placed:
+            if other_first > last or other_last < first:
+                continue
+            if offset + buffer.bytes <= start:
                 break
-            offset = max(offset, aligned(offsets[other.name] + other.bytes))
+            offset = max(offset, aligned(end))
         offsets[buffer.name] = offset
-        placed.append(buffer)
-        total = max(total, aligned(offset + buffer.bytes))
-    return offsets, total
+        insort(placed, (offset, offset + buffer.bytes, first, last))
+    return offsets, aligned(max((end for _, end, _, _ in placed), default=0))
 
 
 def sequence(buffers: Iterable[Buffer]) -> tuple[dict[str, int], int]:

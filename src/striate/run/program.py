@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -22,7 +23,7 @@ Coefficients = Callable[[int], tuple[float, ...]]
 
 
 class Program:
-    """A plan in memory, ready to run.
+    """A plan in memory, ready to run. Calls from several threads take turns.
 
     Args:
         plan: what is done.
@@ -37,7 +38,8 @@ class Program:
         batch: number of images in a call.
         classes: number of scores of an image.
         steps: training steps done so far.
-        weights: float32 views of all parameters, by node and name; live.
+        weights: float32 views of all parameters, by node and name; live. They can be written in a
+            training program; in one for inference, whose kernels use prepared copies, `load` does.
         state: views of the optimizer's arrays, by node, parameter and state.
         scores: [batch, classes] of the last call, or [batch, H, W, classes]; a view.
     """
@@ -71,9 +73,11 @@ class Program:
         words = CONTROL_WORDS + len(plan.keys)
         self._control = self.memory.view("control", (words,))
         self._words = self.memory.view("control", (words,), "uint32")
-        self.weights = self._views(lambda node, name: f"{node}.{name}")
+        self._weights = self._views(lambda node, name: f"{node}.{name}")
+        self.weights = self._weights if plan.training else _read_only(self._weights)
         self.state = self._state_views()
         self._stale = True
+        self._lock = threading.RLock()
 
     def load(self, weights: Mapping[str, Mapping[str, Array]]) -> None:
         """Copy weights in, by node and parameter.
@@ -81,7 +85,7 @@ class Program:
         Raises:
             InputError: an array is missing or of another shape.
         """
-        for node, views in self.weights.items():
+        for node, views in self._weights.items():
             for name, view in views.items():
                 given = weights.get(node, {}).get(name)
                 if given is None or given.shape != view.shape:
@@ -89,8 +93,11 @@ class Program:
                     raise InputError(
                         f"weights of {node}.{name}: expected shape {list(view.shape)}, got {came}"
                     )
-                view[...] = given
-        self._stale = True
+        with self._lock:
+            for node, views in self._weights.items():
+                for name, view in views.items():
+                    view[...] = weights[node][name]
+            self._stale = True
 
     def __call__(self, images: Array) -> Array:
         """The scores of up to ``batch`` images: [n, classes], a copy.
@@ -99,15 +106,18 @@ class Program:
             images: [n, H, W, D] uint8 or float32, n at most ``batch``.
 
         Raises:
-            InputError: the images are of another shape or kind.
+            InputError: the images are of another shape or kind, or the program is for training.
         """
-        count = self._take(images, self.batch)
-        if self._stale:
-            for stretch in self.table.prepare:
-                self.caller.run(stretch)
-            self._stale = False
-        self._run()
-        return self.scores[:count].copy()
+        if self.plan.training:
+            raise InputError("this program was compiled for training: call step, or compile()")
+        with self._lock:
+            count = self._take(images, self.batch)
+            if self._stale:
+                for stretch in self.table.prepare:
+                    self.caller.run(stretch)
+                self._stale = False
+            self._run()
+            return self.scores[:count].copy()
 
     def step(self, images: Array, labels: Array, rate: float | None = None) -> float:
         """One training step: forward, loss, backward, update. Returns the mean loss.
@@ -122,10 +132,17 @@ class Program:
         """
         if not self.plan.training:
             raise InputError("this program was compiled for inference; compile(training=True)")
-        count = self._take(images, self.batch)
-        if count != self.batch:
-            raise InputError(f"images: expected a whole batch of {self.batch}, got {count}")
-        self._take_labels(labels)
+        with self._lock:
+            if self._take(images, self.batch) != self.batch:
+                came = len(images)
+                raise InputError(f"images: expected a whole batch of {self.batch}, got {came}")
+            self._take_labels(labels)
+            self._set_control(rate)
+            self._run()
+            return float(self.memory.view("loss", (1,))[0])
+
+    def _set_control(self, rate: float | None) -> None:
+        """Count the step and write what its kernels read besides images and labels."""
         self.steps += 1
         self._control[0] = self.rate if rate is None else rate
         self._control[1] = 1.0
@@ -133,16 +150,15 @@ class Program:
         numbers = self._coefficients(self.steps)
         self._control[3 : 3 + len(numbers)] = numbers
         self._words[CONTROL_WORDS:] = step_keys(self.seed, self.steps, len(self.plan.keys))
-        self._run()
-        return float(self.memory.view("loss", (1,))[0])
 
     def run_task(self, index: int) -> None:
         """Do one task of the plan alone, on what the last call left in memory (for timing)."""
         rows = self.table.tasks.get(index)
-        if rows is None:
-            run_reference(self.plan, index, self.memory, self._shapes, self._control)
-        elif rows.first < rows.last:
-            self.caller.run(rows)
+        with self._lock:
+            if rows is None:
+                run_reference(self.plan, index, self.memory, self._shapes, self._control)
+            elif rows.first < rows.last:
+                self.caller.run(rows)
 
     def _run(self) -> None:
         for step in self.table.steps:
@@ -154,7 +170,7 @@ class Program:
     def _take(self, images: Array, most: int) -> int:
         """Copy the images in; how many there were."""
         expected = self._images.shape[1:]
-        kinds = (np.uint8, np.float32, np.float64)
+        kinds = (np.uint8, np.float32)
         if images.ndim != 4 or images.shape[1:] != expected or images.dtype not in kinds:
             raise InputError(
                 f"images: expected [n, {', '.join(map(str, expected))}] of uint8 or float32, "
@@ -196,3 +212,14 @@ class Program:
                     views = {s: self.memory.view(f"{node}.{name}.{s}", shape) for s in states}
                     found.setdefault(node, {})[name] = views
         return found
+
+
+def _read_only(arrays: NetArrays) -> NetArrays:
+    """Views of the same memory that cannot be written."""
+    found = {
+        node: {name: view.view() for name, view in own.items()} for node, own in arrays.items()
+    }
+    for own in found.values():
+        for view in own.values():
+            view.flags.writeable = False
+    return found

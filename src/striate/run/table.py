@@ -19,7 +19,6 @@ class Stretch:
 
     first: int
     last: int
-    choices: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -58,20 +57,20 @@ class Table:
         self, plan: Plan, wanted: Callable[[Launch], bool]
     ) -> tuple[Stretch | ReferenceStep, ...]:
         steps: list[Stretch | ReferenceStep] = []
-        first, begin = len(self._rows), 0
+        first = len(self._rows)
         for index, choice in enumerate(plan.choices):
             if choice.native:
                 start = len(self._rows)
                 self._add(choice, plan.bindings[index], wanted)
-                own = Stretch(start, len(self._rows), (index, index + 1))
+                own = Stretch(start, len(self._rows))
                 self.tasks.setdefault(index, own)
             else:
                 if len(self._rows) > first:
-                    steps.append(Stretch(first, len(self._rows), (begin, index)))
+                    steps.append(Stretch(first, len(self._rows)))
                 steps.append(ReferenceStep(index))
-                first, begin = len(self._rows), index + 1
+                first = len(self._rows)
         if len(self._rows) > first:
-            steps.append(Stretch(first, len(self._rows), (begin, len(plan.choices))))
+            steps.append(Stretch(first, len(self._rows)))
         return tuple(steps)
 
     def _add(

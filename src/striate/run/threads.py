@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from types import FrameType
 
 Job = Callable[[int], None]
 
@@ -30,8 +33,11 @@ class Team:
             worker.start()
 
     def run(self, job: Job) -> None:
-        """Call ``job(number)`` in every thread; returns when all are done."""
-        with self._lock:
+        """Call ``job(number)`` in every thread; returns when all are done.
+
+        An interrupt (Ctrl-C) takes effect behind that: the threads would not meet again otherwise.
+        """
+        with self._lock, interrupts_later():
             self._job = job
             for go in self._go:
                 go.release()
@@ -44,6 +50,26 @@ class Team:
             go.acquire()
             self._job(number)
             self._done.release()
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Hold SIGINT back until the end of the block; only the main thread ever gets one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = signal.getsignal(signal.SIGINT)
+    if not callable(usual):
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if held:
+            usual(*held[0])
 
 
 def _nothing(number: int) -> None:
