@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from striate.check import Checked, available_memory, check
 from striate.check.numbers import in_bytes
@@ -15,7 +16,6 @@ from striate.notation import Variable, parse, parse_file
 from striate.optimizers import Optimizer
 from striate.plan import Launch, Plan, make_plan
 from striate.run import Program, default_threads
-
 
 MOST_THREADS = 256
 
@@ -61,7 +61,7 @@ def launches(plan: Plan) -> list[Launch]:
     return [launch for choice in plan.choices for launch in choice.lowering.launches]
 
 
-def require_counts(batch: int, threads: int | None) -> int:
+def require_counts(batch: Any, threads: Any) -> int:
     """The number of threads, all processors by default; InputError if batch or it is not usable."""
     count = default_threads() if threads is None else threads
     for name, number, most in (("batch", batch, None), ("threads", count, MOST_THREADS)):
