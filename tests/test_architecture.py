@@ -27,6 +27,7 @@ ROOMS = (
     "pipeline",
     "fit",
     "api",
+    "opening",
     "app",
 )
 """In the order in which a net passes through; a room imports only those in front of it."""

@@ -11,8 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from striate.api import Net, load, net
+    from striate.api import Net
     from striate.errors import StriateError
+    from striate.opening import load, net
 
 __version__ = "0.1.0"
 __all__ = ["Net", "StriateError", "__version__", "load", "net"]
@@ -21,8 +22,8 @@ __all__ = ["Net", "StriateError", "__version__", "load", "net"]
 _HOMES = {
     "Net": "striate.api",
     "StriateError": "striate.errors",
-    "load": "striate.api",
-    "net": "striate.api",
+    "load": "striate.opening",
+    "net": "striate.opening",
 }
 
 
@@ -33,4 +34,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

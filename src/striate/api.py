@@ -14,10 +14,11 @@ from striate.check.images import require_images
 from striate.check.weights import require_weights
 from striate.errors import InputError
 from striate.graph import Graph, NetWeights, Network, describe
-from striate.graph.weights_file import load_network, save_network
+from striate.graph.atomic_file import make_folder
+from striate.graph.weights_file import save_network
 from striate.layers.shape import Array, Shape
-from striate.notation import Variable, write
-from striate.zoo.find import find_graph
+from striate.notation import write
+from striate.zoo.find import NetText
 
 # compile_net brings LLVM along, the data sets threads and Pillow: `import striate.api` and a table
 # must not wait for them. What needs them is imported in the methods that use it.
@@ -39,8 +40,9 @@ class Net:
         network: the graph, the weights and what goes along with them.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, written: NetText | None = None) -> None:
         self.network = network
+        self._written = written
         self._programs: dict[tuple[int, int | None], Program] = {}
 
     @property
@@ -107,9 +109,10 @@ class Net:
         return self
 
     def predict(self, images: Array, threads: int | None = None) -> Array:
-        """The scores [N, classes] of images [N, H, W, C], uint8 or float32, any N.
+        """The scores [N, classes] of images [N, H, W, C], uint8 or floats, any N.
 
-        The compiled program is kept for the next call; the weights are read at every call.
+        Floats are pixels in the units of the training images, usually 0 to 255. The compiled
+        program is kept for the next call; the weights are read at every call.
 
         Raises:
             InputError: the images are of another shape or kind, or the net has no weights.
@@ -140,21 +143,21 @@ class Net:
         validation: tuple[Array, Array] | DataSet | None = None,
         threads: int | None = None,
         folder: str | Path | None = None,
-        listen: Iterable[Subscriber] = (),
+        listen: Subscriber | Iterable[Subscriber] = (),
         **recipe: Any,
     ) -> History:
         """Train the net.
 
-        A net without weights starts from He's; an INPUT whose mean and standard deviation are
-        still 0 and 1 takes those of the images.
+        A net without weights starts from He's, and its bare INPUT and bare last FC take the sizes
+        of the data; an INPUT whose mean and standard deviation are still 0 and 1 takes theirs.
 
         Args:
             images: [N, H, W, C] uint8 or float32 with ``labels`` [N] from 0, or a data set.
             labels: of the images.
             validation: images and labels, or a data set, that each epoch is judged by.
             threads: that work on a step; all processors by default.
-            folder: of checkpoints, results.csv and pictures; nothing is written without it.
-            listen: called with every event of `striate.train.events`.
+            folder: for checkpoints, results.csv and pictures; made if it is not there.
+            listen: one or more functions, called with every event of `striate.train.events`.
             recipe: fields of `striate.train.recipe.Recipe`: ``epochs=5, batch=64, rate=0.01,
                 loss="softmax", optimizer="sgd", schedule="cosine", augment="flip", seed=0`` …
 
@@ -167,12 +170,25 @@ class Net:
         from striate.fit import Output, fit_network
         from striate.train.recipe import make_recipe
 
+        made = make_recipe(recipe)
         data = self._data(images, labels, "images")
+        self.sized_for(data)
         pair = validation if isinstance(validation, tuple) else (validation, None)
         judge = None if pair[0] is None else self._data(pair[0], pair[1], "validation")
-        output = Output(None if folder is None else Path(folder))
-        made = make_recipe(recipe)
-        return fit_network(self.network, data, made, judge, output, None, threads, listen)
+        output = Output(None if folder is None else make_folder(folder))
+        told = [listen] if callable(listen) else listen
+        return fit_network(self.network, data, made, judge, output, None, threads, told)
+
+    def sized_for(self, data: DataSet) -> Net:
+        """Give a bare INPUT and a bare last FC the sizes of a data set. Returns the net.
+
+        Nothing changes where `striate.net` was told ``input=`` or ``classes=``, or where the net
+        has weights.
+        """
+        if self._written is not None and not self.weights:
+            self.network.graph = self._written.sized(data.shape, len(data.classes))
+            self.__dict__.pop("checked", None)
+        return self
 
     def evaluate(
         self, images: Array | DataSet, labels: Array | None = None, threads: int | None = None
@@ -242,8 +258,11 @@ class Net:
     def save(self, path: str | Path) -> None:
         """Write the net, its weights and its classes to a .safetensors file.
 
-        Raises FileError if it cannot be written; a file that was there is then intact.
+        Raises:
+            InputError: the net has no weights.
+            FileError: it cannot be written; a file that was there is intact.
         """
+        self._require_weights()
         save_network(self.network, path)
 
     def _program(self, images: int, threads: int | None) -> Program:
@@ -262,8 +281,14 @@ class Net:
     def _data(self, images: Array | DataSet, labels: Array | None, what: str) -> DataSet:
         from striate.fit import as_data
 
-        scores = self.checked.shapes[self.graph.output].channels
-        return as_data(images, labels, self.classes or tuple(map(str, range(scores))), what)
+        return as_data(images, labels, self._class_names(what), what)
+
+    def _class_names(self, what: str) -> tuple[str, ...]:
+        """Those that labels may mean; none where the labels of training images decide."""
+        open_ = self._written.open if self._written is not None else ()
+        if self.classes or (what == "images" and "classes" in open_ and not self.weights):
+            return self.classes
+        return tuple(map(str, range(self.checked.shapes[self.graph.output].channels)))
 
     def _require_weights(self) -> None:
         if not self.weights:
@@ -271,30 +296,3 @@ class Net:
                 "the net has no weights yet: call net.init(), train it with net.fit(), or load "
                 "one with striate.load()"
             )
-
-
-def net(source: str | Path, /, **variables: Variable) -> Net:
-    """A net from its notation, from a file, or from the zoo, without weights.
-
-    Args:
-        source: the notation, ``INPUT 32x32x3 -> CONV3-16 -> RELU -> FC 10``; the path of a file
-            with it; or a name of the zoo, ``vgg16``.
-        variables: for the pattern form: ``N=2, M=3, K=1``, ``pool=False``, and ``input="28x28x1"``
-            and ``classes=10`` for a bare INPUT and a bare last FC.
-
-    Raises:
-        NotationError: the text is not a net.
-        FileError, InputError: the file cannot be read; there is no such file or net.
-    """
-    return Net(Network(find_graph(source, **variables)))
-
-
-def load(path: str | Path) -> Net:
-    """The net with its weights and classes from a file that `Net.save` or a training run wrote.
-
-    Raises:
-        FileError: the file cannot be read, is damaged, or its weights are not those of its net.
-    """
-    found = Net(load_network(path))
-    require_weights(str(path), found.checked.parameters, found.weights)
-    return found

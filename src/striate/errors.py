@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+MOST_QUOTED = 60
+
+
+def quoted(text: str) -> str:
+    """A text of the user as an error repeats it: in quotes, on one line, without its far end."""
+    shown = text if len(text) <= MOST_QUOTED else text[: MOST_QUOTED - 3] + "..."
+    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + "'"
+
 
 class StriateError(Exception):
     """The base of every error that Striate raises on purpose; its text is complete by itself."""

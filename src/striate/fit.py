@@ -12,8 +12,9 @@ import numpy as np
 from striate.check import check, require_room
 from striate.errors import InputError
 from striate.graph import NetWeights, Network
+from striate.layers import Loss, Softmax, SoftmaxLoss
 from striate.layers.shape import Array
-from striate.pipeline import Training, compile_net
+from striate.pipeline import Training, compile_net, require_counts
 from striate.run import Program
 from striate.train.augment import Augmented
 from striate.train.data import ArrayData, DataSet, pixel_statistics
@@ -68,14 +69,17 @@ def fit_network(
         StriateError: the net, the data, the recipe or the checkpoint cannot be used, or the
             training diverges; the net then has the weights from before.
     """
+    require_counts(recipe.batch, threads)
     settings, augmentation = recipe.make_settings(), recipe.make_augmentation()
     training = training_of(recipe)
+    _require_scores_for(training.loss, network)
     start = _prepared(network, data, recipe)
     program = compile_net(start, recipe.batch, training, threads, recipe.seed)
     judge = None
     if validation is not None:
         batch = min(EVALUATION_BATCH, len(validation))
         judge = Validation(compile_net(start, batch, None, threads), validation, training.loss)
+    augmentation.require_smaller(data.shape)
     seen = Augmented(data, augmentation) if augmentation.steps else data
     output = output or Output()
     told = [*output.subscribers(program, start.meta.classes), *subscribers]
@@ -124,6 +128,16 @@ def copied(weights: Mapping[str, Mapping[str, Array]]) -> NetWeights:
         for node, arrays in weights.items()
         if arrays
     }
+
+
+def _require_scores_for(loss: Loss, network: Network) -> None:
+    """Raise InputError if the softmax loss would take the softmax of a softmax."""
+    last = network.graph.nodes[-1]
+    if isinstance(loss, SoftmaxLoss) and isinstance(last.layer, Softmax):
+        raise InputError(
+            f"training: {last.name}, the last layer, gives probabilities, but the softmax loss "
+            "takes the scores before it: leave out the last SOFTMAX"
+        )
 
 
 def _prepared(network: Network, data: DataSet, recipe: Recipe) -> Network:

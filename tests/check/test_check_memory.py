@@ -56,19 +56,21 @@ def test_notes_pooling_discards_three_quarters() -> None:
 @pytest.mark.parametrize(
     ("text", "inference", "training"),
     [
-        ("CONV3-3 -> RELU", {"relu1": "conv1"}, {"relu1": "conv1"}),
+        # The output has a volume of its own.
+        ("CONV3-3 -> RELU", {}, {}),
+        ("CONV3-3 -> RELU -> FC 2", {"relu1": "conv1"}, {"relu1": "conv1"}),
         # GELU needs its input and TANH its output for the backward pass.
-        ("CONV3-3 -> TANH -> RELU", {"tanh1": "conv1", "relu1": "conv1"}, {"tanh1": "conv1"}),
-        ("TANH -> DROPOUT", {"tanh1": "input", "dropout1": "input"}, {"tanh1": "input"}),
-        ("SUM{ RELU | SKIP }", {"sum1": "relu1"}, {}),
+        ("CONV3-3 -> TANH -> RELU -> FC", {"tanh1": "conv1", "relu1": "conv1"}, {"tanh1": "conv1"}),
+        ("TANH -> DROPOUT -> FC", {"tanh1": "input", "dropout1": "input"}, {"tanh1": "input"}),
+        ("SUM{ RELU | SKIP } -> FC", {"sum1": "relu1"}, {}),
         (
-            "SUM{ CONV3-3 | SKIP } -> RELU",
+            "SUM{ CONV3-3 | SKIP } -> RELU -> FC",
             {"sum1": "conv1", "relu1": "conv1"},
             {"sum1": "conv1", "relu1": "conv1"},
         ),
         ("CONCAT{ CONV3-3 -> RELU | TANH }", {"relu1": "conv1"}, {"relu1": "conv1"}),
         (
-            "CONV3-3 -> TANH -> DROPOUT -> FLATTEN",
+            "CONV3-3 -> TANH -> DROPOUT -> FLATTEN -> FC",
             {"tanh1": "conv1", "dropout1": "conv1", "flatten1": "conv1"},
             {"tanh1": "conv1", "flatten1": "dropout1"},
         ),

@@ -77,7 +77,8 @@ PADDING = (
         (Whole(), "-1", f"{WHOLE}, got '-1'"),
         (Whole(), "1.5", f"{WHOLE}, got '1.5'"),
         (Whole(), "٣", f"{WHOLE}, got '٣'"),
-        (Whole(), "9999999999", f"{WHOLE}, got '9999999999'"),
+        (Whole(), "x" * 300, f"{WHOLE}, got '{'x' * 57}...'"),
+        (Whole(), "\x1b[2J", f"{WHOLE}, got '\\x1b[2J'"),
         (Whole(0), "", "expected a whole number of at least 0, got ''"),
         (Number(), "x", "expected a number, got 'x'"),
         (Number(), "nan", "expected a number, got 'nan'"),
@@ -142,3 +143,22 @@ def test_errors_of_constructors(cls: Any, arguments: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         cls(*arguments)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Whole(), "9999999999"),
+        (Size(), "9999999999x3"),
+        (Padding(), "0,0,9999999999,0"),
+        (Padding(), "9999999999"),
+        (grammar("INPUT")["volume"].kind, "9999999999x3x3"),
+    ],
+)
+def test_a_number_that_no_size_can_be_is_too_large(kind: Kind, text: str) -> None:
+    with pytest.raises(ValueError, match=r"^'9999999999' is too large: at most 999,999,999 is all"):
+        kind.read(text)
+
+
+def test_zeros_in_front_of_a_number_do_not_count() -> None:
+    assert Whole().read("0" * 5000 + "7") == 7

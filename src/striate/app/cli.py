@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
+from io import TextIOWrapper
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -19,7 +22,8 @@ from striate.app import (  # noqa: F401 (importing a verb registers it)
     train,
     zoo,
 )
-from striate.app.verbs import MACHINE, app, verb
+from striate.app.terminal import complain
+from striate.app.verbs import MACHINE, app, is_unwritable, verb, words_of
 
 OVERVIEW = (
     "A ConvNet compiler and workbench.\n\n"
@@ -59,4 +63,36 @@ def version() -> None:
 
 def main() -> None:
     """The entry point of the command ``striate``."""
-    app(prog_name="striate")
+    for stream in (sys.stdout, sys.stderr):
+        # A stream of another encoding gets a question mark for what it lacks.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    sys.exit(_closed(sys.stdout, _run()))
+
+
+def _run() -> Any:
+    """Run the verb; its exit code."""
+    try:
+        app(prog_name="striate")
+    except SystemExit as end:
+        return end.code
+    except OSError as error:
+        if not is_unwritable(error):
+            raise
+        complain(words_of(error))
+        return 1
+
+
+def _closed(out: TextIO, code: Any) -> Any:
+    """Write what is left, which Python would do with a traceback; the exit code after that."""
+    try:
+        out.flush()
+    except OSError as error:
+        # Nothing more can be written there: what is left goes nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, out.fileno())
+        os.close(nowhere)
+        if not code and is_unwritable(error):
+            complain(words_of(error))
+        return code or 1
+    return code

@@ -80,3 +80,16 @@ def report_problems(data: DataSet) -> None:
     more = len(data.problems) - MOST_PROBLEMS
     if more > 0:
         say(f"left out: {more} more", "yellow", sys.stderr)
+
+
+def report_gaps(data: DataSet) -> None:
+    """Say how many classes have no image, on standard error."""
+    import numpy as np
+
+    missing = len(data.classes) - len(np.unique(data.labels))
+    if missing:
+        say(
+            f"warning: {missing:,} of the {len(data.classes):,} classes have no image to train on",
+            "yellow",
+            sys.stderr,
+        )

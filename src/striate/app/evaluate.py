@@ -51,16 +51,18 @@ def evaluate(
 
     A data set without a test part is divided by a fixed rule, the one that training uses.
     """
+    from striate.train.metrics import named
+
     net = trained_net(run)
     images = open_for(net, data, split.value, strict)
     found = net.evaluate(images, threads=threads)
     parts = [(f"accuracy {found.accuracy:.2%}", "bold green")]
-    if len(found.confusion) > 5:
+    if found.classes > 5:
         parts.append((f"  top-5 {found.top5:.2%}", ""))
     parts.append((f"  loss {found.loss:.4f}  on {found.images:,} images ({split.value})", ""))
     say_parts(parts)
     say()
-    names = net.classes or images.classes
+    names = named(net.classes or images.classes, found.classes)
     say_table(_by_class(found, names))
     if confusion:
         say()
@@ -68,18 +70,20 @@ def evaluate(
 
 
 def _by_class(found: Evaluation, names: tuple[str, ...]) -> str:
+    from collections import Counter
+
     rows = [("class", "images", "recall", "precision", "most often taken for")]
-    predicted = found.confusion.sum(axis=0)
-    for label, name in enumerate(names):
-        row = found.confusion[label]
-        count, right = int(row.sum()), int(row[label])
-        others = row.copy()
-        others[label] = 0
-        worst = int(others.argmax())
-        taken = f"{names[worst]} ({others[worst]})" if others[worst] else ""
+    is_right = found.labels == found.predicted
+    counts, predicted = found.count(found.labels), found.count(found.predicted)
+    rights = found.count(found.labels[is_right])
+    pairs = zip(found.labels[~is_right].tolist(), found.predicted[~is_right].tolist(), strict=True)
+    worst: dict[int, str] = {}
+    for (label, other), times in sorted(Counter(pairs).items(), key=lambda item: (-item[1], item[0])):
+        worst.setdefault(label, f"{names[other]} ({times})")
+    for label, (name, count, right) in enumerate(zip(names, counts, rights, strict=True)):
         recall = f"{right / count:.1%}" if count else "-"
         precision = f"{right / predicted[label]:.1%}" if predicted[label] else "-"
-        rows.append((name, f"{count:,}", recall, precision, taken))
+        rows.append((name, f"{count:,}", recall, precision, worst.get(label, "")))
     return aligned(rows, right=(1, 2, 3))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from striate.app import terminal
-from striate.app.terminal import console
+from striate.app.terminal import console, one_line
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -29,16 +29,12 @@ def bar(share: float, length: int) -> str:
     return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(length)
 
 
-def draws_pictures() -> bool:
-    """Whether images can be drawn with colours."""
-    return terminal.coloured()
-
-
 def draw(images: Sequence[Array], captions: Sequence[Sequence[tuple[str, str]]]) -> None:
     """Draw images [H, W, C] side by side, each above its caption of (text, style) lines.
 
     Without colours, brightness becomes characters.
     """
+    captions = [[(one_line(text), style) for text, style in lines] for lines in captions]
     small = [_shrunk(image) for image in images]
     cell = max([image.shape[1] for image in small] + [len(t) for c in captions for t, _ in c])
     per_row = max(1, (terminal.width() + GAP) // (cell + GAP))
@@ -58,12 +54,14 @@ def _draw_row(
         for image in images:
             line.append_text(_pixels(image, row) if row < len(image) else Text())
             line.append(" " * (cell - image.shape[1] + GAP))
+        line.rstrip()
         out.print(line)
     for number in range(max(map(len, captions), default=0)):
         line = Text()
         for caption in captions:
             text, style = caption[number] if number < len(caption) else ("", "")
             line.append(text.ljust(cell + GAP), style if terminal.coloured() else "")
+        line.rstrip()
         out.print(line)
 
 

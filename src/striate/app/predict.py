@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from striate.app.nets import RunArgument, trained_net
-from striate.app.pictures import bar, draw, draws_pictures
+from striate.app.pictures import bar, draw
 from striate.app.terminal import complain, say_parts
 from striate.app.verbs import TRAINING, verb
 
@@ -52,7 +52,7 @@ def predict(
             failed = True
             continue
         say_parts([(str(path), "bold")])
-        if show and draws_pictures():
+        if show:
             draw([pixels], [[]])
         for name, share in best_classes(net, pixels, top):
             say_parts([(f"  {share:6.1%} ", ""), (bar(share, 20), "green"), (f" {name}", "")])
@@ -62,18 +62,26 @@ def predict(
 
 def best_classes(net: Net, image: Array, top: int) -> list[tuple[str, float]]:
     """The most probable classes of an image [H, W, C], with their probabilities."""
+    from striate.train.metrics import named
+
     shares = probabilities(net, image[None])[0]
+    names = named(net.classes, len(shares))
     order = (-shares).argsort(kind="stable")[:top]
-    return [(net.classes[k] if net.classes else f"class {k}", float(shares[k])) for k in order]
+    return [(names[number], float(shares[number])) for number in order]
 
 
 def probabilities(net: Net, images: Array) -> Array:
-    """[N, classes]: the softmax of the scores, unless the net ends in one itself."""
+    """[N, classes]: the softmax of the scores, unless the net ends in one itself.
+
+    Raises:
+        InputError: a score is no number.
+    """
     import numpy as np
 
     from striate.layers import Softmax
+    from striate.train.evaluate import require_numbers
 
-    scores = net.predict(images).astype(np.float64)
+    scores = require_numbers(net.predict(images)).astype(np.float64)
     if isinstance(net.graph.nodes[-1].layer, Softmax):
         return scores
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -86,13 +87,13 @@ class Bar:
             )
         elif isinstance(event, StepDone):
             speed, left = self._pace(event)
+            pace = f"  {speed:,.0f} images/s" if speed else ""
             self._progress.update(
                 self._task,
                 completed=event.step,
                 description=_epoch_of(self._started, event.epoch),
-                figures=f"loss {event.mean_loss:.3f}  accuracy {event.accuracy:.1%}  "
-                f"{speed:,.0f} images/s",
-                left=f"{clock(left)} left",
+                figures=f"loss {event.mean_loss:.3f}  accuracy {event.accuracy:.1%}{pace}",
+                left=f"{clock(left)} left" if speed else "",
             )
         elif isinstance(event, EpochDone):
             from rich.text import Text
@@ -124,17 +125,20 @@ def clock(seconds: float) -> str:
 
 
 def _epoch_of(started: RunStarted, epoch: float) -> str:
+    """Which epoch of how many: the current one, a whole number, or how many are done."""
     total = started.steps / started.epoch_steps
+    if isinstance(epoch, int):
+        total = math.ceil(total)
     return f"epoch {epoch:>{len(f'{total:g}')}.4g}/{total:.4g}"
 
 
 def _step_parts(started: RunStarted, event: StepDone, speed: float, left: float) -> Parts:
     text = (
         f"{_epoch_of(started, event.epoch)}  step {event.step:,} of {started.steps:,}  "
-        f"loss {event.mean_loss:.4f}  accuracy {event.accuracy:.1%}  "
-        f"{speed:,.0f} images/s  {clock(left)} left"
+        f"loss {event.mean_loss:.4f}  accuracy {event.accuracy:.1%}"
     )
-    return [(text, "")]
+    pace = f"  {speed:,.0f} images/s  {clock(left)} left" if speed else ""
+    return [(text + pace, "")]
 
 
 @contextmanager

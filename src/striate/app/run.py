@@ -10,7 +10,7 @@ import typer
 
 import striate
 from striate.api import Net
-from striate.app.data import Parts, open_parts, report_problems
+from striate.app.data import Parts, open_parts, report_gaps, report_problems
 from striate.app.progress import watching
 from striate.app.summary import say_end, say_interrupted, say_start
 from striate.app.verbs import INTERRUPTED
@@ -108,6 +108,7 @@ def carry_out(request: Request) -> Outcome:
     """
     job = _taken_up(request) if request.resume else _set_up(request)
     report_problems(job.parts.training)
+    report_gaps(job.parts.training)
     if not request.quiet:
         say_start(job.data, job.net, job.parts, job.recipe)
     history = _fit(job, request)
@@ -145,17 +146,37 @@ def _set_up(request: Request) -> Job:
     recipe.verify()
     held_out = _held_out(request.held_out, recipe)
     parts = open_parts(request.data, None, held_out, request.strict)
+    recipe = _filled(recipe, request, len(parts.training))
     net = _net_for(request.net or DEFAULT_NET, request.variables or {}, parts)
     shape = net.checked.shapes[net.graph.nodes[0].name]
     if shape != parts.training.shape:
         parts = open_parts(request.data, shape, held_out, request.strict)
     config = {
-        "data": request.data,
+        "data": _lasting(request.data),
         "net": str(net),
         "validation": held_out,
         "recipe": recipe.values(),
     }
     return Job(request.data, net, parts, recipe, create_run(config, request.runs or RUNS))
+
+
+def _filled(recipe: Recipe, request: Request, images: int) -> Recipe:
+    """The recipe with the default batch brought down to so many images to train on."""
+    if images >= recipe.batch:
+        return recipe
+    if "batch" in (request.recipe or {}):
+        raise InputError(
+            f"{request.data}: {images} images to train on do not fill a batch of {recipe.batch}: "
+            f"--batch {images} is the largest"
+        )
+    return replace(recipe, batch=images)
+
+
+def _lasting(data: str) -> str:
+    """A data set by a name that means the same in every folder."""
+    from striate.train.data import EMBEDDED
+
+    return data if data in EMBEDDED else str(Path(data).absolute())
 
 
 def _taken_up(request: Request) -> Job:
@@ -203,11 +224,7 @@ def _net_for(source: str, variables: dict[str, str], parts: Parts) -> Net:
     """The net, its bare INPUT and last FC sized by the data."""
     if source.endswith(".safetensors"):
         return striate.load(source)
-    sizes = {
-        "input": str(parts.training.shape),
-        "classes": str(len(parts.training.classes)),
-    }
-    return striate.net(source, **{**sizes, **variables})
+    return striate.net(source, **variables).sized_for(parts.training)
 
 
 def _held_out(given: float | None, recipe: Recipe) -> float:

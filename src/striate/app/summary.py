@@ -62,7 +62,7 @@ def say_end(
     elif evaluation is not None:
         best = history.best
         which = f", weights of epoch {best.epoch:.4g}" if best else ""
-        top5 = f"top-5 {evaluation.top5:.1%}, " if len(evaluation.confusion) > 5 else ""
+        top5 = f"top-5 {evaluation.top5:.1%}, " if evaluation.classes > 5 else ""
         say_parts(
             [
                 (f"test accuracy {evaluation.accuracy:.1%}", "bold green"),

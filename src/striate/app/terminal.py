@@ -6,6 +6,7 @@ Rich is imported when the first coloured line is written; a pipe never waits for
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 NARROWEST = 40
+# Control characters but tab and newline, halves of surrogates, and what turns text around.
+_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -32,6 +35,16 @@ def coloured(stream: TextIO | None = None) -> bool:
 def width() -> int:
     """Columns of the terminal."""
     return max(NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+
+
+def plain(text: str) -> str:
+    """The text with escapes such as ``\\x1b`` for characters that would act on a terminal."""
+    return _HARMFUL.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """As `plain`, with newlines and tabs escaped too: for names."""
+    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -52,6 +65,7 @@ def console(stream: TextIO | None = None) -> Console:
 def say(text: str = "", style: str = "", stream: TextIO | None = None) -> None:
     """Write a line; the style is for terminals."""
     stream = sys.stdout if stream is None else stream
+    text = plain(text)
     if style and coloured(stream):
         console(stream).print(text, style=style)
     else:
@@ -60,7 +74,7 @@ def say(text: str = "", style: str = "", stream: TextIO | None = None) -> None:
 
 def say_parts(parts: Iterable[tuple[str, str]]) -> None:
     """Write a line of (text, style) parts."""
-    pairs = list(parts)
+    pairs = [(one_line(text), style) for text, style in parts]
     if coloured():
         from rich.text import Text
 
@@ -71,6 +85,7 @@ def say_parts(parts: Iterable[tuple[str, str]]) -> None:
 
 def complain(message: str) -> None:
     """Write an error to standard error: the first line red, the rest as it is."""
+    message = plain(message)
     first, _, rest = message.partition("\n")
     stream = sys.stderr
     if coloured(stream):
@@ -91,6 +106,7 @@ def say_table(text: str, totals: bool = False) -> None:
         text: lines of one table.
         totals: whether the line behind the second rule is one of totals.
     """
+    text = plain(text)
     if not coloured():
         print(text)
         return

@@ -14,11 +14,23 @@ from striate.app.verbs import TRAINING, verb
 HOW, UNTIL, RUN = "How to train", "When to end", "The run"
 
 
-def _option(help: str, default: str, metavar: str, *names: str, panel: str = HOW) -> Any:  # noqa: A002
+def _option(
+    help: str,  # noqa: A002
+    default: str,
+    metavar: str,
+    *names: str,
+    panel: str = HOW,
+    least: int | None = None,
+) -> Any:
     """An option whose default comes from the recipe, and is only told here."""
     told = f" [dim]\\[default: {default}][/dim]" if default else ""
     return typer.Option(
-        *names, help=help + told, metavar=metavar, show_default=False, rich_help_panel=panel
+        *names,
+        help=help + told,
+        metavar=metavar,
+        min=least,
+        show_default=False,
+        rich_help_panel=panel,
     )
 
 
@@ -67,7 +79,10 @@ def train(
         str | None,
         _option("constant, cosine, onecycle, step:30,60 or warmup:2+cosine.", "cosine", "TEXT"),
     ] = None,
-    batch: Annotated[int | None, _option("Images in one update.", "64", "N")] = None,
+    batch: Annotated[
+        int | None,
+        _option("Images in one update.", "64, or all if there are fewer", "N", least=1),
+    ] = None,
     augment: Annotated[
         str | None, _option("Such as crop=4,flip,jitter=0.2,cutout=8.", "none", "TEXT")
     ] = None,

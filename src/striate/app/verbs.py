@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -14,6 +14,7 @@ from striate.app.terminal import complain
 from striate.errors import StriateError
 
 INTERRUPTED = 130
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 NETS, TRAINING, MACHINE = "Nets", "Training and using a net", "This machine"
 ORDER = (
     *("table", "explain", "zoo", "plan"),
@@ -51,7 +52,7 @@ class Verbs(TyperGroup):
                 raise
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise
-            complain(_words(error))
+            complain(words_of(error))
             raise typer.Exit(1) from None
 
 
@@ -84,9 +85,12 @@ def help_of(function: Callable[..., None]) -> str:
     return _escaped("\n\n".join(" ".join(part.split()) for part in paragraphs))
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """What a person is told about an error."""
     if isinstance(error, StriateError):
         return str(error)
+    if is_unwritable(error):
+        return f"the output cannot be written: {error.strerror}"
     if isinstance(error, MemoryError):
         return "there is not enough memory; a smaller batch needs less"
     return (
@@ -98,3 +102,8 @@ def _words(error: Exception) -> str:
 def _escaped(text: str) -> str:
     r"""Text in which rich finds no markup: ``\[[CONV -> RELU]*2``."""
     return text.replace("[", r"\[")
+
+
+def is_unwritable(error: BaseException) -> TypeGuard[OSError]:
+    """Whether standard output is full or broken; files are told of as `FileError`."""
+    return isinstance(error, OSError) and error.errno in UNWRITABLE and error.filename is None

@@ -10,17 +10,27 @@ from striate.layers.shape import Array, Shape
 
 
 def require_images(images: ArrayLike, shape: Shape) -> Array:
-    """Images [N, H, W, C] of a shape, as uint8 or float32.
+    """Images [N, H, W, C] of a shape, as uint8 or float32, from uint8 or floats.
 
     Raises:
         InputError: they are of another shape, or neither uint8 nor floats.
     """
-    found = np.asarray(images)
+    try:
+        found = np.asarray(images)
+    except ValueError:
+        raise InputError("images: expected one array, got images of different sizes") from None
     expected = shape.array(0)[1:]
     is_number = found.dtype == np.uint8 or found.dtype.kind == "f"
     if found.ndim != 4 or found.shape[1:] != expected or not is_number:
         raise InputError(
-            f"images: expected [N, {', '.join(map(str, expected))}] of uint8 or float32, "
-            f"got {list(found.shape)} of {found.dtype}"
+            f"images: expected [N, {', '.join(map(str, expected))}] of uint8 or floats, "
+            f"got {list(found.shape)} of {found.dtype}{_hint(found)}"
         )
-    return found if found.dtype == np.uint8 else found.astype(np.float32, copy=False)
+    # A number too large for float32 becomes infinite.
+    with np.errstate(over="ignore"):
+        return found if found.dtype == np.uint8 else found.astype(np.float32, copy=False)
+
+
+def _hint(found: Array) -> str:
+    """What makes pixels of other whole numbers."""
+    return "; .astype(np.uint8) makes pixels of 0 to 255" if found.dtype.kind in "iu" else ""

@@ -89,7 +89,7 @@ def in_place(graph: Graph, training: bool) -> dict[str, str]:
     """The nodes that overwrite their input, each with the node whose volume it is in the end.
 
     A layer may do so if it can, if no other layer reads its input, and if in training no backward
-    pass needs what it overwrites.
+    pass needs what it overwrites. The output has a volume of its own, which outlives the call.
     """
     owner: dict[str, str] = {}
     saved_outputs: dict[str, bool] = {}
@@ -97,7 +97,8 @@ def in_place(graph: Graph, training: bool) -> dict[str, str]:
         saves_output = "output" in node.layer.saves
         source = node.inputs[0] if node.inputs else ""
         lost = "inputs" in node.layer.saves or saved_outputs.get(source, False)
-        possible = node.layer.in_place and len(graph.consumers(source)) == 1
+        single = node.name != graph.output and len(graph.consumers(source)) == 1
+        possible = node.layer.in_place and single
         if possible and not (training and lost):
             owner[node.name] = owner.get(source, source)
             saves_output = saves_output or saved_outputs[source]

@@ -39,6 +39,19 @@ def write_atomically(path: Path, content: bytes, what: str = "file") -> None:
         raise FileError(_failure(path, error, what)) from error
 
 
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, and those above it, unless it is there. Returns its path.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot make the folder: {describe_os_error(error)}") from error
+    return Path(path)
+
+
 def describe_os_error(error: OSError) -> str:
     """What the system says went wrong, without its number: ``No space left on device``."""
     return error.strerror or str(error)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from striate.errors import quoted
 from striate.layers.base import Gradients, Layer, Mode, Parameter, layer
-from striate.layers.options import Whole, option
+from striate.layers.options import TooLargeError, Whole, option
 from striate.layers.shape import Array, Shape
 
 
@@ -20,8 +21,10 @@ class _Volume:
     def read(self, text: str) -> Shape:
         try:
             width, height, depth = (Whole().read(part) for part in text.lower().split("x"))
+        except TooLargeError:
+            raise
         except ValueError:
-            raise ValueError(f"expected {self.words}, got '{text}'") from None
+            raise ValueError(f"expected {self.words}, got {quoted(text)}") from None
         return Shape(height, width, depth)
 
     def write(self, value: Any) -> str:

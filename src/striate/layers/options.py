@@ -12,10 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from striate.errors import InputError
+from striate.errors import InputError, quoted
 
 Pair = tuple[int, int]
 Sides = tuple[int, int, int, int]
+
+
+MOST_DIGITS = 9
+
+
+class TooLargeError(ValueError):
+    """A whole number that no size can be; the text is complete."""
 
 
 class Kind(Protocol):
@@ -46,9 +53,15 @@ class Whole:
         return f"a whole number of at least {self.at_least}"
 
     def read(self, text: str) -> int:
-        if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < self.at_least:
-            raise ValueError(f"expected {self.words}, got '{text}'")
-        return int(text)
+        is_number = text.isascii() and text.isdigit()
+        digits = text.lstrip("0") or "0"
+        if is_number and len(digits) > MOST_DIGITS:
+            raise TooLargeError(
+                f"{quoted(text)} is too large: at most {10**MOST_DIGITS - 1:,} is allowed"
+            )
+        if not is_number or int(digits) < self.at_least:
+            raise ValueError(f"expected {self.words}, got {quoted(text)}")
+        return int(digits)
 
     def write(self, value: Any) -> str:
         return str(value)
@@ -79,7 +92,7 @@ class Number:
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
         if not (math.isfinite(value) and above and below):
-            raise ValueError(f"expected {self.words}, got '{text}'")
+            raise ValueError(f"expected {self.words}, got {quoted(text)}")
         return value
 
     def write(self, value: Any) -> str:
@@ -99,11 +112,13 @@ class Size:
     def read(self, text: str) -> Pair:
         parts = text.lower().split("x")
         if len(parts) > 2:
-            raise ValueError(f"expected {self.words}, got '{text}'")
+            raise ValueError(f"expected {self.words}, got {quoted(text)}")
         try:
             numbers = [Whole(self.at_least).read(part) for part in parts]
+        except TooLargeError:
+            raise
         except ValueError:
-            raise ValueError(f"expected {self.words}, got '{text}'") from None
+            raise ValueError(f"expected {self.words}, got {quoted(text)}") from None
         return numbers[-1], numbers[0]
 
     def write(self, value: Any) -> str:
@@ -125,8 +140,10 @@ class Padding:
                 top, bottom, left, right = (Whole(0).read(part) for part in text.split(","))
                 return top, bottom, left, right
             rows, columns = Size(0).read(text)
+        except TooLargeError:
+            raise
         except ValueError:
-            raise ValueError(f"expected {self.words}, got '{text}'") from None
+            raise ValueError(f"expected {self.words}, got {quoted(text)}") from None
         return rows, rows, columns, columns
 
     def write(self, value: Any) -> str:
@@ -149,7 +166,7 @@ class Choice:
 
     def read(self, text: str) -> str:
         if text not in self.choices:
-            raise ValueError(f"expected {self.words}, got '{text}'")
+            raise ValueError(f"expected {self.words}, got {quoted(text)}")
         return text
 
     def write(self, value: Any) -> str:
@@ -168,7 +185,7 @@ class YesNo:
 
     def read(self, text: str) -> bool:
         if text not in ("yes", "no"):
-            raise ValueError(f"expected {self.words}, got '{text}'")
+            raise ValueError(f"expected {self.words}, got {quoted(text)}")
         return text == "yes"
 
     def write(self, value: Any) -> str:
@@ -184,20 +201,28 @@ class Option:
         kind: how the value is read and written.
         help: what it means, one sentence without a full stop.
         default: the value where the text does not give one; ``REQUIRED`` if it must.
+        otherwise: what a default of None comes to, in words.
     """
 
     key: str
     kind: Kind
     help: str
     default: Any
+    otherwise: str = ""
 
 
 REQUIRED: Any = dataclasses.MISSING
 
 
-def option(key: str, kind: Kind, help: str, default: Any = REQUIRED) -> Any:  # noqa: A002
+def option(
+    key: str,
+    kind: Kind,
+    help: str,  # noqa: A002
+    default: Any = REQUIRED,
+    otherwise: str = "",
+) -> Any:
     """A dataclass field that the notation writes as ``key=value``."""
-    metadata = {"option": Option(key, kind, help, default)}
+    metadata = {"option": Option(key, kind, help, default, otherwise)}
     if default is REQUIRED:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

@@ -24,7 +24,7 @@ class PoolWindow(Window):
     """A window as POOL uses it: 2x2 unless F is given, with S = F and P = 0 by default."""
 
     size: Pair = option("F", Size(1), "pool size: rows and columns that one output sees", (2, 2))
-    stride: Pair = option("S", Size(1), "stride: how far the window jumps, F by default", None)
+    stride: Pair = option("S", Size(1), "stride: how far the window jumps", None, otherwise="F")
     pad: Sides = option("P", Padding(), "padding around the input, never pooled", (0, 0, 0, 0))
 
     def __post_init__(self) -> None:

@@ -58,7 +58,13 @@ class Window:
 
     size: Pair = option("F", Size(1), "filter size: rows and columns that one output sees")
     stride: Pair = option("S", Size(1), "stride: how far the window jumps", (1, 1))
-    pad: Sides | None = option("P", Padding(), "zero-padding around the input", None)
+    pad: Sides | None = option(
+        "P",
+        Padding(),
+        "zero-padding around the input",
+        None,
+        otherwise="(F-1)/2, which keeps the size at S=1",
+    )
     dilation: Pair = option("dilation", Size(1), "distance between cells, 1 = contiguous", (1, 1))
     fit: str = option(
         "fit",

@@ -4,7 +4,7 @@ from striate.notation.defaults import VARIABLES
 from striate.notation.description import Branches, Description, Element, Item, Place, walk
 from striate.notation.explain import explain
 from striate.notation.layer_text import write_layer
-from striate.notation.read import Variable, parse, parse_file
+from striate.notation.read import Variable, parse, parse_file, read_text
 from striate.notation.writer import write
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "explain",
     "parse",
     "parse_file",
+    "read_text",
     "walk",
     "write",
     "write_layer",

@@ -40,6 +40,7 @@ class Defaults:
 
     Attributes:
         filters: of the latest CONV, doubled for each POOL behind it.
+        used: which of the variables ``input`` and ``classes`` a layer needed.
     """
 
     def __init__(self, volume: Any, classes: int, fully_connected: int) -> None:
@@ -48,12 +49,15 @@ class Defaults:
         self._fully_connected_left = fully_connected
         self._seen_conv = False
         self.filters = FIRST_FILTERS
+        self.used: set[str] = set()
 
     def fill(self, layer: Written) -> dict[str, Any]:
         """The layer's option values with those of a bare layer added."""
         values = dict(layer.values)
         if layer.keyword == "INPUT":
-            values.setdefault("volume", self._volume)
+            if "volume" not in values:
+                values["volume"] = self._volume
+                self.used.add("input")
         elif layer.keyword == "CONV":
             values.setdefault("F", (3, 3))
             values.setdefault("K", self.filters)
@@ -63,6 +67,8 @@ class Defaults:
         elif layer.keyword == "FC":
             self._fully_connected_left -= 1
             is_last = self._fully_connected_left == 0
+            if is_last and "K" not in values:
+                self.used.add("classes")
             values.setdefault("K", self._classes if is_last else HIDDEN_NEURONS)
         return values
 

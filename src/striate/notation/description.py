@@ -51,9 +51,15 @@ Element = Item | Branches
 
 @dataclass(frozen=True)
 class Description:
-    """A net as its text says it, repetitions written out; equality ignores places."""
+    """A net as its text says it, repetitions written out; equality ignores places.
+
+    Attributes:
+        elements: in the order of the text.
+        variables: the names of the variables that the text uses.
+    """
 
     elements: tuple[Element, ...]
+    variables: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def walk(elements: tuple[Element, ...]) -> Iterator[Element]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
+from striate.errors import quoted
 from striate.layers.base import LAYERS
 from striate.layers.options import Whole, YesNo
 from striate.notation.description import Place
@@ -134,7 +135,7 @@ class Parser:
             raise error_at(
                 token.place,
                 f"a name is made of letters, digits and _ and starts with no digit, "
-                f"got '{token.text}'",
+                f"got {quoted(token.text)}",
             )
         if token.text in LAYERS or token.text == SKIP:
             raise error_at(token.place, f"{token.text} is a word of the notation, not a name")
@@ -179,7 +180,7 @@ class Parser:
         if token.text not in self._variables and re.fullmatch(r"[A-Za-z_]\w*", token.text):
             raise error_at(
                 token.place,
-                f"unknown variable {token.text}"
+                f"unknown variable {quoted(token.text)[1:-1]}"
                 f"{did_you_mean(token.text, self._variables) or '.'} "
                 f"Give it a value, e.g. {token.text}=2, or write the number",
             )
@@ -245,4 +246,4 @@ class Parser:
 
 
 def _shown(token: Token) -> str:
-    return END if token.is_sign(END) else f"'{token.text}'"
+    return END if token.is_sign(END) else quoted(token.text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from striate.errors import FileError
@@ -16,7 +18,26 @@ from striate.notation.tokens import cut
 Variable = int | str | bool | Shape
 
 
-def parse(text: str, source: str = "<net>", **variables: Variable) -> Description:
+class _Variables(Mapping[str, str]):
+    """Variables by name that remember which of them were asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.used: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        value = self._values[name]
+        self.used.add(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def parse(text: str, source: str = "<net>", /, **variables: Variable) -> Description:
     """The description of a net.
 
     Args:
@@ -32,7 +53,8 @@ def parse(text: str, source: str = "<net>", **variables: Variable) -> Descriptio
     """
     values = VARIABLES | {name: _text(value) for name, value in variables.items()}
     tokens = cut(text, source)
-    parts = Parser(tokens, values).net()
+    seen = _Variables(values)
+    parts = Parser(tokens, seen).net()
     check_size(parts)
     layers = list(layers_in(parts))
     check_order(layers, tokens[0].place)
@@ -40,18 +62,28 @@ def parse(text: str, source: str = "<net>", **variables: Variable) -> Descriptio
         defaults = start(layers, values)
     except ValueError as error:
         raise error_at(tokens[0].place, str(error)) from None
-    return describe(parts, defaults)
+    found = describe(parts, defaults)
+    return replace(found, variables=frozenset(seen.used | defaults.used))
 
 
-def parse_file(path: str | Path, **variables: Variable) -> Description:
+def parse_file(path: str | Path, /, **variables: Variable) -> Description:
     """The description of the net in a text file; errors name the file.
 
     Raises:
         FileError: the file cannot be read or is not UTF-8 text.
         NotationError: its text is not a net.
     """
+    return parse(read_text(path), str(path), **variables)
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file.
+
+    Raises:
+        FileError: the file cannot be read or is not UTF-8 text.
+    """
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        return Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise FileError(f"{path}: the net cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -59,7 +91,6 @@ def parse_file(path: str | Path, **variables: Variable) -> Description:
             f"{path}: expected the text of a net in UTF-8, got byte "
             f"0x{error.object[error.start]:02x} at offset {error.start}"
         ) from error
-    return parse(text, str(path), **variables)
 
 
 def _text(value: Variable) -> str:

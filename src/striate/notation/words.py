@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from striate.errors import quoted
 from striate.layers.base import LAYERS, grammar
 from striate.layers.options import Choice, Option, YesNo
 from striate.notation.description import Place
@@ -90,11 +91,14 @@ def _read_compact(
     )
     parts = rest.split("-")
     if not keys:
-        raise error_at(place, f"{keyword} takes no number right behind its keyword, got '{rest}'")
+        raise error_at(
+            place, f"{keyword} takes no number right behind its keyword, got {quoted(rest)}"
+        )
     if len(parts) > len(keys) or "" in parts:
         form = "-".join(f"<{key}>" for key in keys)
         raise error_at(
-            place, f"expected {keyword}{form} such as {example_of(keyword)}, got '{head.text}'"
+            place,
+            f"expected {keyword}{form} such as {example_of(keyword)}, got {quoted(head.text)}",
         )
     options = grammar(keyword)
     for key, part in zip(keys, parts, strict=False):
@@ -136,19 +140,21 @@ def _unknown_layer(word: str) -> str:
     if keyword_of(word.upper()):
         return f"layers are written in upper case; did you mean {word.upper()}?"
     if not head or "=" in word:
-        return f"expected a layer such as CONV3-64, got '{word}'"
+        return f"expected a layer such as CONV3-64, got {quoted(word)}"
     hint = did_you_mean(head, LAYERS) or f"; the layers are {', '.join(sorted(LAYERS))}"
-    return f"unknown layer {head}{hint}"
+    return f"unknown layer {quoted(head)[1:-1]}{hint}"
 
 
 def _unknown_option(keyword: str, key: str) -> str:
     hint = did_you_mean(key, grammar(keyword)) or "."
-    return f"{keyword} has no option '{key}'{hint}{_known(keyword)}"
+    return f"{keyword} has no option {quoted(key)}{hint}{_known(keyword)}"
 
 
 def _unknown_word(keyword: str, word: str) -> str:
     known = [*bare_words(keyword), *grammar(keyword)]
-    return f"{keyword} does not take '{word}'{did_you_mean(word, known) or '.'}{_known(keyword)}"
+    return (
+        f"{keyword} does not take {quoted(word)}{did_you_mean(word, known) or '.'}{_known(keyword)}"
+    )
 
 
 def _known(keyword: str) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from striate.errors import InputError
 from striate.layers.options import Kind, Number, Whole
 from striate.layers.random import GOLDEN, mix
-from striate.layers.shape import Array
+from striate.layers.shape import Array, Shape
 from striate.train.data.dataset import LUMA, DataSet, Indices, Labels
 
 Draws = NDArray[np.float64]
@@ -47,6 +47,10 @@ class Step:
                 except ValueError as error:
                     raise InputError(f"{self.keyword}: {field.name}: {error}") from None
 
+    def reach(self) -> int:
+        """How many pixels of an image's side it may blank out."""
+        return 0
+
     def apply(self, images: Array, draws: Draws) -> Array:
         """The changed images, [n, H, W, C] of the same kind; the given ones may be overwritten.
 
@@ -69,6 +73,9 @@ class Crop(Step):
     keyword: ClassVar = "crop"
     kind: ClassVar = Whole()
     draws: ClassVar = 2
+
+    def reach(self) -> int:
+        return self.pad
 
     def apply(self, images: Array, draws: Draws) -> Array:
         _, rows, columns, _ = images.shape
@@ -144,6 +151,9 @@ class Cutout(Step):
     kind: ClassVar = Whole()
     draws: ClassVar = 2
 
+    def reach(self) -> int:
+        return self.size
+
     def apply(self, images: Array, draws: Draws) -> Array:
         _, rows, columns, _ = images.shape
         starts = (draws * [[rows], [columns]]).astype(np.int64) - self.size // 2
@@ -181,6 +191,16 @@ class Augmentation:
             images = step.apply(images, uniform(key, indices, draws))
             first += step.draws
         return images
+
+    def require_smaller(self, shape: Shape) -> None:
+        """Raise InputError if a step could blank out images of this shape as a whole."""
+        side = min(shape.height, shape.width)
+        for step in self.steps:
+            if step.reach() >= side:
+                raise InputError(
+                    f"augmentation: {step.keyword}: expected less than {side} for images of "
+                    f"{shape}, got {step.reach()}"
+                )
 
     def __str__(self) -> str:
         return ",".join(map(_write, self.steps)) or "none"

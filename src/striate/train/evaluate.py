@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from striate.errors import DataError
+import numpy as np
+
+from striate.errors import DataError, InputError
 from striate.layers.loss import Loss
+from striate.layers.shape import Array
 from striate.train.data.dataset import DataSet
 from striate.train.data.loader import evaluation_loader
 from striate.train.metrics import Evaluation, Tally
@@ -23,12 +26,26 @@ def evaluate(
 
     Raises:
         DataError: there is no image, or an image cannot be read.
-        InputError: the data have labels that the net has no score for.
+        InputError: the data have labels that the net has no score for, or a score is no number.
     """
     if len(data) == 0:
         raise DataError(f"{data.name}: expected at least one image to evaluate, got none")
     tally = Tally(loss)
     with evaluation_loader(data, program.batch, threads) as batches:
         for images, labels in batches:
-            tally.add(program(images), labels)
+            tally.add(require_numbers(program(images)), labels)
     return tally.result()
+
+
+def require_numbers(scores: Array) -> Array:
+    """The scores as they are.
+
+    Raises:
+        InputError: one of them is NaN or infinite.
+    """
+    if not np.isfinite(scores).all():
+        raise InputError(
+            "the net's scores are not numbers: its weights are damaged, or it was trained to "
+            "nowhere"
+        )
+    return scores

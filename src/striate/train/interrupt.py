@@ -1,4 +1,7 @@
-"""Ctrl-C while a run is on: the first asks it to end at the next step, a second ends it at once."""
+"""Ctrl-C or SIGTERM while a run is on: the first asks it to end at the next step.
+
+A second one ends it at once.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 class Interrupt:
-    """Whether SIGINT has come."""
+    """Whether SIGINT or SIGTERM has come."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -24,19 +30,23 @@ class Interrupt:
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Catch SIGINT inside the ``with``; the handler from before is put back at its end.
+    """Catch SIGINT and SIGTERM inside the ``with``; the handlers from before are put back at its end.
 
-    Python lets only the main thread handle signals; in others, and where the process was started
-    to ignore SIGINT, nothing is changed and the interrupt is never requested.
+    Python lets only the main thread handle signals; in others nothing is changed, and a signal
+    that the process was started to ignore stays ignored.
     """
     interrupt = Interrupt()
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or before is None or before is signal.SIG_IGN:
-        yield interrupt
-        return
-    signal.signal(signal.SIGINT, interrupt.handle)
+    caught = {
+        number: handler
+        for number, handler in before.items()
+        if in_main and handler is not None and handler is not signal.SIG_IGN
+    }
+    for number in caught:
+        signal.signal(number, interrupt.handle)
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in caught.items():
+            signal.signal(number, handler)

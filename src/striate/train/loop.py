@@ -76,7 +76,8 @@ class Trainer:
 
         Raises:
             DataError: the data do not fill a batch or are all of one class.
-            InputError: the data have more classes than the net has scores.
+            InputError: the data have more classes than the net has scores, or the warm-up is
+                longer than the run.
         """
         self.program, self.settings = program, settings
         self._network, self._data, self._validation = network, data, validation
@@ -85,6 +86,7 @@ class Trainer:
         self._at = Position(0, 0, settings.seed, program.batch, len(data) // program.batch)
         program.seed = settings.seed
         self._steps = settings.total(self._at.epoch_steps)
+        settings.schedule.require_fit(self._steps, self._at.epoch_steps)
         self._saved: CheckpointSaved | None = None
         self._interrupt = Interrupt()
         self._began = self._seconds_before = 0.0
@@ -124,7 +126,7 @@ class Trainer:
     def fit(self) -> History:
         """Train until the epochs are done, or the run ends for another `StopReason`.
 
-        The first SIGINT (Ctrl-C) ends it after the update that is being made, with a checkpoint;
+        The first SIGINT (Ctrl-C) or SIGTERM ends it after the update that is being made, with a checkpoint;
         a second one raises KeyboardInterrupt at once.
 
         Raises:

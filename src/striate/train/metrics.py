@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,8 @@ from striate.layers.loss import Loss, check_labels
 from striate.layers.shape import Array
 
 TOP = 5
+MOST_CONFUSED = 1000
+"""Classes of a confusion matrix, at most: it has the square of them in entries."""
 
 
 def ranks(scores: Array, labels: Array) -> NDArray[np.int64]:
@@ -48,22 +52,51 @@ class Evaluation:
         loss: mean over the images, or None where no loss was given.
         accuracy: the share of images whose label has the highest score.
         top5: the share of images whose label is among the five highest scores.
-        confusion: [K, K] counts of images by label (row) and predicted class (column).
+        classes: how many scores the net gives, K.
+        labels: of the images, [images].
+        predicted: the class with the highest score of each image, [images].
     """
 
     images: int
     loss: float | None
     accuracy: float
     top5: float
-    confusion: NDArray[np.int64]
+    classes: int
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts of images by label (row) and predicted class (column), [K, K].
+
+        Raises:
+            InputError: there are more than `MOST_CONFUSED` classes.
+        """
+        if self.classes > MOST_CONFUSED:
+            raise InputError(
+                f"confusion matrix: expected at most {MOST_CONFUSED:,} classes, "
+                f"got {self.classes:,}"
+            )
+        matrix = np.zeros((self.classes, self.classes), np.int64)
+        np.add.at(matrix, (self.labels, self.predicted), 1)
+        return matrix
+
+    def count(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How often each class comes, [K]: of ``labels``, of ``predicted`` or of some of them."""
+        return np.bincount(classes, minlength=self.classes)
 
     @property
     def recall(self) -> NDArray[np.float64]:
         """The accuracy on each class alone, [K]; NaN for a class without images."""
-        counts = self.confusion.sum(axis=1)
+        right = self.count(self.labels[self.labels == self.predicted])
         with np.errstate(invalid="ignore"):
-            shares: NDArray[np.float64] = self.confusion.diagonal() / counts
+            shares: NDArray[np.float64] = right / self.count(self.labels)
         return shares
+
+
+def named(classes: Sequence[str], count: int) -> tuple[str, ...]:
+    """Names for so many scores: those of the classes, and ``class 12`` for a score without one."""
+    return (*classes[:count], *(f"class {number}" for number in range(len(classes), count)))
 
 
 class Tally:
@@ -73,7 +106,9 @@ class Tally:
         self._loss = loss
         self._loss_sum = 0.0
         self._images = self._right = self._among = 0
-        self._confusion: NDArray[np.int64] | None = None
+        self._classes = 0
+        self._labels: list[NDArray[np.int64]] = []
+        self._predicted: list[NDArray[np.int64]] = []
 
     def add(self, scores: Array, labels: Array) -> None:
         """Count a batch: scores [N, K] and labels [N].
@@ -82,10 +117,10 @@ class Tally:
             InputError: scores or labels are of the wrong shape, kind or range.
         """
         rank = ranks(scores, labels)
-        classes = scores.shape[1]
-        if self._confusion is None:
-            self._confusion = np.zeros((classes, classes), np.int64)
-        np.add.at(self._confusion, (labels, scores.argmax(axis=1)), 1)
+        self._classes = scores.shape[1]
+        # Pairs, not a matrix: that has the square of the classes in entries.
+        self._labels.append(labels.astype(np.int64))
+        self._predicted.append(scores.argmax(axis=1))
         self._images += len(labels)
         self._right += int((rank == 0).sum())
         self._among += int((rank < TOP).sum())
@@ -101,12 +136,14 @@ class Tally:
         Raises:
             InputError: nothing was.
         """
-        if self._confusion is None:
+        if not self._images:
             raise InputError("expected at least one image to evaluate, got none")
         return Evaluation(
             self._images,
             None if self._loss is None else self._loss_sum / self._images,
             self._right / self._images,
             self._among / self._images,
-            self._confusion.copy(),
+            self._classes,
+            np.concatenate(self._labels),
+            np.concatenate(self._predicted),
         )

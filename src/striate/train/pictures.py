@@ -16,6 +16,8 @@ MOST_TILES = 256
 TILE_PIXELS = 48
 MOST_NUMBERED = 30
 MOST_NAMED = 60
+MOST_DRAWN = 200
+"""Classes of a picture of the confusion matrix, at most: their cells are four pixels large."""
 
 
 def first_filters(weights: Mapping[str, Mapping[str, Array]]) -> Array | None:
@@ -100,8 +102,8 @@ def _with_names(image: Image.Image, names: Sequence[str], margin: int, cell: int
     middles = [(margin + (number + 0.5) * cell) * SCALE for number in range(len(names))]
     for middle, name in zip(middles, names, strict=True):
         draw.text(((margin - 8) * SCALE, middle), name, fill=INK, font=font(12), anchor="rm")
-    draw.text((12 * SCALE, 12 * SCALE), "down: label", fill=FAINT, font=font(11))
-    draw.text((12 * SCALE, 26 * SCALE), "across: predicted", fill=FAINT, font=font(11))
+    for y, line in ((2, "validation images"), (15, "down: label"), (28, "across: predicted")):
+        draw.text((12 * SCALE, y * SCALE), line, fill=FAINT, font=font(11))
     turned = image.transpose(Image.Transpose.ROTATE_270)
     draw = ImageDraw.Draw(turned)
     above = turned.width - (margin - 8) * SCALE

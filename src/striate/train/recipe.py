@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -39,6 +40,9 @@ class Recipe:
         max_time: seconds after which the run ends.
         overfit: train on this many batches only, to see whether the net can learn at all.
         save_every: updates between checkpoints within an epoch.
+
+    Raises:
+        InputError: ``clip`` or ``label_smoothing`` is out of its range.
     """
 
     epochs: int = 10
@@ -57,6 +61,15 @@ class Recipe:
     max_time: float | None = None
     overfit: int | None = None
     save_every: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            raise InputError(f"clip: expected a number above 0, got {self.clip:g}")
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(
+                f"label_smoothing: expected a number from 0 to below 1, "
+                f"got {self.label_smoothing:g}"
+            )
 
     def make_loss(self) -> Loss:
         """The loss.

@@ -16,8 +16,8 @@ from striate.graph.atomic_file import describe_os_error, write_atomically
 from striate.layers.shape import Array
 from striate.train.events import EpochDone, Event, RunStarted, Stopped
 from striate.train.history import FIGURES, EpochRecord
-from striate.train.metrics import Evaluation
-from striate.train.pictures import draw_confusion, draw_filters, first_filters
+from striate.train.metrics import MOST_CONFUSED, Evaluation
+from striate.train.pictures import MOST_DRAWN, draw_confusion, draw_filters, first_filters
 from striate.train.plot import Line, Panel, draw_panels
 
 REDRAWN_AFTER_SECONDS = 10.0
@@ -28,7 +28,8 @@ class Report:
 
     ``results.csv`` has a row for each epoch as soon as it is done. ``curves.png`` is drawn again
     at most every `REDRAWN_AFTER_SECONDS` and at the end, when ``filters.png``, ``confusion.png``
-    and ``confusion.csv`` are made too.
+    and ``confusion.csv`` are made too: the picture of up to `MOST_DRAWN` classes, the table of up
+    to `MOST_CONFUSED`.
     """
 
     def __init__(
@@ -88,12 +89,17 @@ class Report:
         if filters is not None:
             _save(self._folder / "filters.png", draw_filters(filters))
         if self._evaluation is not None:
-            confusion = self._evaluation.confusion
-            _save(self._folder / "confusion.png", draw_confusion(confusion, self._classes))
-            names = [*self._classes, *map(str, range(len(self._classes), len(confusion)))]
-            rows = [[name, *row] for name, row in zip(names, confusion.tolist(), strict=True)]
-            table = _csv([["label \\ predicted", *names], *rows])
-            write_atomically(self._folder / "confusion.csv", table)
+            self._show_confusion(self._evaluation)
+
+    def _show_confusion(self, evaluation: Evaluation) -> None:
+        if evaluation.classes > MOST_CONFUSED:
+            return
+        confusion, names = evaluation.confusion, named(self._classes, evaluation.classes)
+        if evaluation.classes <= MOST_DRAWN:
+            _save(self._folder / "confusion.png", draw_confusion(confusion, names))
+        rows = [[name, *row] for name, row in zip(names, confusion.tolist(), strict=True)]
+        table = _csv([["validation images: label \\ predicted", *names], *rows])
+        write_atomically(self._folder / "confusion.csv", table)
 
 
 def draw_curves(records: Sequence[EpochRecord]) -> Image.Image:

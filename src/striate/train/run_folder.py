@@ -16,6 +16,9 @@ from striate.train.checkpoint import BEST, LAST
 
 RUNS = Path("runs") / "train"
 CONFIG = "config.json"
+SLIGHT = (CONFIG, "results.csv")
+EVENTS = "tfevents"
+"""In the names of TensorBoard's files. These and `SLIGHT` are nothing without a checkpoint."""
 PACKAGES = ("striate", "numpy", "llvmlite")
 
 
@@ -66,9 +69,11 @@ class RunFolder:
         write_atomically(self.path / CONFIG, text.encode() + b"\n")
 
     def discard_unused(self) -> None:
-        """Remove the folder of a run that never began: it holds nothing but the config."""
-        if [entry.name for entry in self.path.iterdir()] == [CONFIG]:
-            (self.path / CONFIG).unlink()
+        """Remove the folder of a run that failed before its first checkpoint."""
+        entries = list(self.path.iterdir())
+        if all(entry.name in SLIGHT or EVENTS in entry.name for entry in entries):
+            for entry in entries:
+                entry.unlink()
             self.path.rmdir()
 
 

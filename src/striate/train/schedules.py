@@ -55,6 +55,9 @@ class Schedule:
         """What the optimizer's rate is multiplied by for the next step."""
         raise NotImplementedError
 
+    def require_fit(self, steps: int, epoch_steps: int) -> None:  # noqa: ARG002
+        """Raise InputError if the schedule does not fit into a run of so many steps."""
+
     def __str__(self) -> str:
         """The text that reads back as this schedule."""
         settings = [getattr(self, field.name) for field in fields(self)]
@@ -158,6 +161,13 @@ class WarmUp(Schedule):
     def factor(self, at: Progress) -> float:
         warm_steps = max(round(self.epochs * at.epoch_steps), 1)
         return min((at.step + 1) / warm_steps, 1.0) * self.then.factor(at)
+
+    def require_fit(self, steps: int, epoch_steps: int) -> None:
+        if round(self.epochs * epoch_steps) > steps:
+            raise InputError(
+                f"schedule '{self}': the warm-up of {self.epochs:g} epochs is longer than the "
+                f"run of {steps / epoch_steps:.4g}"
+            )
 
     def __str__(self) -> str:
         return f"{self.name}:{_write(self.epochs)}+{self.then}"

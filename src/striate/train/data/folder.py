@@ -1,7 +1,8 @@
 """A folder of class folders: ``photos/cats/a.jpg``, ``photos/dogs/b.png`` ...
 
-The classes are the names of the folders, sorted. Hidden folders, folders in class folders and files
-that are no whole images are left out and reported by name; hidden files are passed over. A source
+The classes are the names of the folders, sorted. Empty folders, hidden ones, folders in class
+folders and files that are no whole images are left out and reported by name; hidden files are
+passed over. A source
 whose only folders are ``train`` beside ``test``, ``val`` and the like is divided already.
 """
 
@@ -44,13 +45,13 @@ class FolderData:
                 size that all of them have, or 64x64 if they differ; one channel if all are grey,
                 else three.
             classes: the names of the classes if they are known already; then every class folder
-                must be one of them. By default the names of the class folders.
+                must be one of them. By default the names of the folders with files in them.
 
         Raises:
             DataError: if there is no image, or a class folder is none of the classes.
         """
         self.name = str(folder)
-        folders, problems = _visible_folders(folder)
+        folders, problems = _class_folders(folder)
         self.classes = classes or tuple(entry.name for entry in folders)
         numbers = {name: number for number, name in enumerate(self.classes)}
         for entry in folders:
@@ -99,7 +100,7 @@ def parts(path: Path, shape: Shape | None = None) -> dict[str, Callable[[], Data
     test = next((names[name] for name in TEST if name in names), None)
     if not any(entry.is_dir() for part in (train, test) if part for entry in part.iterdir()):
         return {"train": partial(_open, path, shape)}
-    classes = tuple(entry.name for entry in _visible_folders(train)[0]) if train else ()
+    classes = tuple(entry.name for entry in _class_folders(train)[0]) if train else ()
     found: dict[str, Callable[[], DataSet]] = {}
     if train:
         found["train"] = partial(_open, train, shape)
@@ -112,10 +113,22 @@ def _open(folder: Path, shape: Shape | None, classes: tuple[str, ...] = ()) -> D
     return keep(FolderData(folder, shape, classes))
 
 
+def _class_folders(folder: Path) -> tuple[list[Path], list[str]]:
+    """The folders with visible files, sorted by name, and a problem for each other folder."""
+    folders, problems = _visible_folders(folder)
+    full = []
+    for entry in folders:
+        if _files(entry, []):
+            full.append(entry)
+        else:
+            problems.append(f"{entry}: has no files, so it is no class")
+    return full, problems
+
+
 def _visible_folders(folder: Path) -> tuple[list[Path], list[str]]:
     """The folders in a folder, sorted by name, and a problem for each hidden one."""
     entries = sorted(entry for entry in folder.iterdir() if entry.is_dir())
-    hidden = [f"{entry}: hidden folder, left out" for entry in entries if _hidden(entry)]
+    hidden = [f"{entry}: hidden folder" for entry in entries if _hidden(entry)]
     return [entry for entry in entries if not _hidden(entry)], hidden
 
 
@@ -125,11 +138,9 @@ def _files(folder: Path, problems: list[str]) -> list[Path]:
     for entry in sorted(folder.iterdir()):
         if entry.is_dir():
             kind = "hidden folder" if _hidden(entry) else "folder in a class folder"
-            problems.append(f"{entry}: {kind}, left out")
+            problems.append(f"{entry}: {kind}")
         elif not _hidden(entry):
             files.append(entry)
-    if not files:
-        problems.append(f"{folder}: no files")
     return files
 
 

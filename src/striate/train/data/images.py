@@ -42,6 +42,7 @@ def read_image(path: Path | str, shape: Shape | None = None) -> Array:
     if channels not in (1, 3):
         raise DataError(f"{path}: images are read with 1 or 3 channels, the net has {shape}")
     try:
+        _require_regular(Path(path))
         with Image.open(path) as image:
             if shape is not None:
                 # JPEG decodes at 1/2, 1/4 or 1/8 of the size for a fraction of the time; twice
@@ -65,9 +66,11 @@ def shape_of(path: Path) -> Shape:
         The height and width of the upright image, and one channel if it is grey, else three.
 
     Raises:
-        DataError: if the file is not an image, is damaged, truncated or too large.
+        DataError: if the file is not an image, is damaged, truncated, too large, or of
+            floating-point values.
     """
     try:
+        _require_regular(Path(path))
         with Image.open(path) as image:
             height, width = image.height, image.width
             grey = image.mode in GREY_MODES
@@ -75,7 +78,8 @@ def shape_of(path: Path) -> Shape:
                 image.verify()
                 return Shape(height, width, 1 if grey else 3)
             if image.format != "JPEG" or not _ends(path):
-                image.load()
+                # A pixel is brought to what `read_image` gives, to see that this kind can be.
+                _flatten(image.crop((0, 0, 1, 1))).convert("L" if grey else "RGB")
             if image.getexif().get(ORIENTATION, 1) >= FIRST_TURNED:
                 height, width = width, height
         return Shape(height, width, 1 if grey else 3)
@@ -117,6 +121,12 @@ def _flatten(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image
+
+
+def _require_regular(path: Path) -> None:
+    """Raise DataError for a pipe or a device, which might never come to an end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError("not a regular file")
 
 
 def _ends(path: Path) -> bool:

@@ -18,6 +18,7 @@ from striate.train.data.resized import Resized
 SPLITS = ("train", "test", "all")
 WORDS = (idx.WORDS, cifar.WORDS, npz.WORDS, folder.WORDS)
 MOST_LISTED = 10
+PICTURES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def open_data(
@@ -64,9 +65,23 @@ def _parts(path: Path, shape: Shape | None) -> dict[str, Callable[[], DataSet]]:
         raise DataError(_missing(path))
     parts = idx.parts(path) or cifar.parts(path) or npz.parts(path) or folder.parts(path, shape)
     if not parts:
+        _require_folders(path)
         looked = "".join(f"\n  {words}" for words in WORDS)
         raise DataError(f"{path}: not a data set that can be read; looked for{looked}")
     return parts
+
+
+def _require_folders(path: Path) -> None:
+    """Raise DataError for a folder that is empty or has its pictures beside one another."""
+    if not path.is_dir():
+        return
+    files = list(path.iterdir())
+    if not files:
+        raise DataError(f"{path}: the folder is empty; expected {folder.WORDS}")
+    pictures = sum(file.suffix.lower() in PICTURES for file in files)
+    if pictures:
+        found = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
+        raise DataError(f"{path}: has {found} but no class folders; expected {folder.WORDS}")
 
 
 def _part(path: Path, parts: dict[str, Callable[[], DataSet]], split: str) -> DataSet:
