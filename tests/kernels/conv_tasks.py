@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from one_task import run_task
 
-from striate.kernels import Isa
+from examples import example
+from striate.kernels import Isa, host
 from striate.layers import Conv, Mode, Shape
 from striate.plan import Candidate, Task
 
@@ -70,3 +71,17 @@ def check(makers: Makers, conv: Conv, x: Shape, isa: Isa, tolerance: float) -> i
 
 def close(found: Any, exact: Any, tolerance: float) -> None:
     assert np.abs(found - exact).max() <= tolerance * max(1.0, np.abs(exact).max())
+
+
+def check_threads(makers: Makers, text: str) -> None:
+    """Both passes give the same bits with one, two and three threads."""
+    conv, (x,) = example(text)
+    assert isinstance(conv, Conv)
+    one = run_both(makers, conv, x, host(), threads=1, batch=9)
+    for threads in (2, 3):
+        more = run_both(makers, conv, x, host(), threads, batch=9)
+        for first, second in zip(one, more, strict=True):
+            assert first is not None
+            assert second is not None
+            for role in first:
+                np.testing.assert_array_equal(first[role], second[role])

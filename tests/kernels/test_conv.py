@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
-from conv_tasks import check, run_both
+from conv_tasks import check, check_threads
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -60,15 +59,7 @@ def test_any_shape(
     "text", ["20x20x3 -> CONV3-20", "12x12x32 -> CONV3-40 groups=2 S=2 fit=floor"]
 )
 def test_the_number_of_threads_changes_no_bit(text: str) -> None:
-    conv, (x,) = example(text)
-    one = run_both(DIRECT, conv, x, host(), threads=1, batch=9)
-    for threads in (2, 3):
-        more = run_both(DIRECT, conv, x, host(), threads, batch=9)
-        for first, second in zip(one, more, strict=True):
-            assert first is not None
-            assert second is not None
-            for role in first:
-                np.testing.assert_array_equal(first[role], second[role])
+    check_threads(DIRECT, text)
 
 
 @pytest.mark.parametrize("name", ["sse2", "avx2", "avx512", "neon"])

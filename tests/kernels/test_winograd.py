@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_tasks import check, run_both
+from conv_tasks import check, check_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,15 +70,7 @@ def test_any_shape(
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:
-    conv, (x,) = example("18x18x32 -> CONV3-96")
-    one = run_both(WINOGRAD, conv, x, host(), threads=1, batch=9)
-    for threads in (2, 3):
-        more = run_both(WINOGRAD, conv, x, host(), threads, batch=9)
-        for first, second in zip(one, more, strict=True):
-            assert first is not None
-            assert second is not None
-            for role in first:
-                np.testing.assert_array_equal(first[role], second[role])
+    check_threads(WINOGRAD, "18x18x32 -> CONV3-96")
 
 
 @pytest.mark.parametrize("name", ["sse2", "avx2", "avx512", "neon"])
