@@ -41,11 +41,15 @@ def test_a_skip_connection_is_kept_until_it_is_added() -> None:
 
 
 def test_notes_three_conv_layers() -> None:
-    net = checked("INPUT 224x224x3 -> [CONV3-64 -> RELU]*3")
+    net = checked("INPUT 224x224x3 -> [CONV3-64 -> RELU]*3 -> FC 10")
     memory = estimate(net, training=True)
-    image = 224 * 224 * 3 * 4
-    assert memory.activations - image == 9_633_792 * 4
-    assert memory.activations + memory.activation_gradients - 2 * image == 77_070_336
+    ends = (224 * 224 * 3 + 10) * 4
+    assert memory.activations - ends == 9_633_792 * 4
+    assert memory.activations + memory.activation_gradients - 2 * ends == 77_070_336
+
+
+def test_the_output_has_a_volume_of_its_own() -> None:
+    assert estimate(checked("INPUT 4x4x1 -> CONV3-2 -> RELU")).activations == 16 * (2 + 2) * 4
 
 
 def test_notes_pooling_discards_three_quarters() -> None:

@@ -33,4 +33,5 @@ def require_images(images: ArrayLike, shape: Shape) -> Array:
 
 def _hint(found: Array) -> str:
     """What makes pixels of other whole numbers."""
-    return "; .astype(np.uint8) makes pixels of 0 to 255" if found.dtype.kind in "iu" else ""
+    whole = found.dtype.kind in "iu" and found.dtype != np.uint8
+    return "; .astype(np.uint8) makes pixels of 0 to 255" if whole else ""

@@ -84,11 +84,11 @@ def forward_tasks(work: Work) -> None:
     shared = in_place(graph, work.training)
     for node in graph.nodes:
         shape = work.checked.shapes[node.name]
-        last = node.name == graph.output
-        if node.name in shared and not last:
+        if node.name in shared:
             work.alias[node.name] = node.inputs[0]
         else:
-            work.add_buffer(node.name, work.batch * shape.values, "batch" if last else "arena")
+            region = "batch" if node.name == graph.output else "arena"
+            work.add_buffer(node.name, work.batch * shape.values, region)
         sources = node.inputs or ("images",)
         if not node.inputs:
             work.add_buffer("images", work.batch * shape.values, "batch")
