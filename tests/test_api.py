@@ -12,6 +12,8 @@ import pytest
 import striate
 from bars import NET, bars
 from striate.errors import BudgetError, DataError, FileError, InputError
+from striate.layers.shape import Shape
+from striate.train.data import ArrayData
 from striate.train.events import EpochDone, Event
 from striate.train.history import StopReason
 
@@ -40,7 +42,9 @@ def test_tables_and_notation_bring_neither_llvm_nor_pillow() -> None:
 
 
 def test_the_package_has_only_the_public_names() -> None:
-    assert set(striate.__all__) <= set(dir(striate))
+    assert dir(striate) == ["Net", "StriateError", "__version__", "load", "net"]
+    for name in dir(striate):
+        assert getattr(striate, name) is not None
     with pytest.raises(AttributeError, match=r"^module 'striate' has no attribute 'nett'$"):
         _ = striate.nett  # type: ignore[attr-defined]
 
@@ -108,22 +112,71 @@ def test_a_net_without_weights_says_what_to_do() -> None:
         lambda: net.reference(images),
         lambda: net.evaluate(images, labels),
         lambda: net.compile(),
+        lambda: net.save("x.safetensors"),
     ):
         with pytest.raises(InputError, match=message):
             use()
 
 
 def test_images_of_another_shape_or_kind_are_refused(net: striate.Net) -> None:
+    whole = r"; \.astype\(np\.uint8\) makes pixels of 0 to 255"
     for images, came in (
         (np.zeros((2, 8, 8), np.uint8), r"\[2, 8, 8\] of uint8"),
         (np.zeros((2, 1, 8, 8), np.float32), r"\[2, 1, 8, 8\] of float32"),
-        (np.zeros((2, 8, 8, 1), np.int64), r"\[2, 8, 8, 1\] of int64"),
+        (np.zeros((2, 8, 8, 1), bool), r"\[2, 8, 8, 1\] of bool"),
+        (np.zeros((2, 8, 8, 1), np.int64), rf"\[2, 8, 8, 1\] of int64{whole}"),
+        (np.zeros((2, 8, 8, 1), int).tolist(), rf"\[2, 8, 8, 1\] of int64{whole}"),
     ):
-        expected = rf"^images: expected \[N, 8, 8, 1\] of uint8 or float32, got {came}$"
+        expected = rf"^images: expected \[N, 8, 8, 1\] of uint8 or floats, got {came}$"
         with pytest.raises(InputError, match=expected):
             net.predict(images)
         with pytest.raises(InputError, match=expected):
             net.reference(images)
+
+
+def test_images_of_different_sizes_are_no_array(net: striate.Net) -> None:
+    images = [np.zeros((8, 8, 1), np.uint8), np.zeros((8, 9, 1), np.uint8)]
+    message = r"^images: expected one array, got images of different sizes$"
+    with pytest.raises(InputError, match=message):
+        net.predict(images)  # type: ignore[arg-type]
+
+
+def test_a_float_that_float32_cannot_hold_warns_of_nothing(net: striate.Net) -> None:
+    images = np.full((1, 8, 8, 1), 1e300)
+    assert net.predict(images).shape == (1, 2)
+
+
+def test_fit_sizes_a_bare_input_and_a_bare_last_fc() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (24, 20, 20, 3), dtype=np.uint8)
+    labels = np.arange(24) % 4
+    net = striate.net("INPUT -> CONV3-4 -> RELU -> POOL2 -> FC")
+    assert net.table().rows[0].shape == Shape(32, 32, 3)
+    net.fit(images, labels, validation=(images[:8], labels[:8]), epochs=1, batch=8)
+    assert net.table().rows[0].shape == Shape(20, 20, 3)
+    assert net.predict(images).shape == (24, 4)
+    assert net.classes == ("0", "1", "2", "3")
+    again = striate.net("INPUT -> FC", classes=6)
+    again.fit(images, labels, epochs=1, batch=8)
+    assert again.predict(images).shape == (24, 6)
+
+
+def test_a_data_set_sizes_only_what_is_open() -> None:
+    data = ArrayData(*bars(8))
+    assert str(striate.net("INPUT -> FC").sized_for(data)) == "INPUT 8x8x1 -> FC 2"
+    assert str(striate.net("INPUT 9x9x1 -> FC").sized_for(data)) == "INPUT 9x9x1 -> FC 2"
+    assert str(striate.net("INPUT -> FC", input="7x7x1").sized_for(data)) == "INPUT 7x7x1 -> FC 2"
+    trained = striate.net("INPUT -> FC").init()
+    assert str(trained.sized_for(data)) == "INPUT 32x32x3 -> FC 10"
+
+
+def test_fit_makes_its_folder_and_takes_one_listener(tmp_path: Path) -> None:
+    images, labels = bars(16)
+    events: list[Event] = []
+    folder = tmp_path / "a" / "run"
+    striate.net(NET).fit(images, labels, epochs=1, batch=8, folder=folder, listen=events.append)
+    assert (folder / "last.safetensors").exists()
+    assert any(isinstance(event, EpochDone) for event in events)
 
 
 def test_fit_learns_and_tells(tmp_path: Path) -> None:
@@ -203,6 +256,25 @@ def test_a_saved_net_comes_back_whole(net: striate.Net, tmp_path: Path) -> None:
     assert back.graph == net.graph
     assert back.classes == net.classes
     np.testing.assert_array_equal(back.predict(images), net.predict(images))
+
+
+def test_a_run_folder_is_loaded_by_its_best_net(tmp_path: Path, net: striate.Net) -> None:
+    net.save(tmp_path / "last.safetensors")
+    last = striate.load(tmp_path)
+    net.weights["fc1"]["b"][...] = 5
+    net.save(tmp_path / "best.safetensors")
+    assert (striate.load(tmp_path).weights["fc1"]["b"] == 5).all()
+    assert (last.weights["fc1"]["b"] != 5).all()
+
+
+def test_what_cannot_be_loaded(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as caught:
+        striate.load(tmp_path)
+    expected = "holds no trained net: expected best.safetensors in it"
+    assert str(caught.value) == f"{tmp_path}: {expected}"
+    with pytest.raises(InputError) as refused:
+        striate.load(3)  # type: ignore[arg-type]
+    assert str(refused.value) == ("expected the path of a .safetensors file or run folder, got 3")
 
 
 def test_loading_refuses_weights_of_another_shape(net: striate.Net, tmp_path: Path) -> None:

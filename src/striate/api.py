@@ -14,7 +14,6 @@ from striate.check.images import require_images
 from striate.check.weights import require_weights
 from striate.errors import InputError
 from striate.graph import Graph, NetWeights, Network, describe
-from striate.graph.atomic_file import make_folder
 from striate.graph.weights_file import save_network
 from striate.layers.shape import Array, Shape
 from striate.notation import write
@@ -146,7 +145,7 @@ class Net:
         listen: Subscriber | Iterable[Subscriber] = (),
         **recipe: Any,
     ) -> History:
-        """Train the net.
+        """Train the net. Returns one record for each epoch, and why the run ended.
 
         A net without weights starts from He's, and its bare INPUT and bare last FC take the sizes
         of the data; an INPUT whose mean and standard deviation are still 0 and 1 takes theirs.
@@ -161,9 +160,6 @@ class Net:
             recipe: fields of `striate.train.recipe.Recipe`: ``epochs=5, batch=64, rate=0.01,
                 loss="softmax", optimizer="sgd", schedule="cosine", augment="flip", seed=0`` …
 
-        Returns:
-            One record for each epoch, and why the run ended.
-
         Raises:
             StriateError: an argument cannot be used, or the training diverges.
         """
@@ -175,7 +171,7 @@ class Net:
         self.sized_for(data)
         pair = validation if isinstance(validation, tuple) else (validation, None)
         judge = None if pair[0] is None else self._data(pair[0], pair[1], "validation")
-        output = Output(None if folder is None else make_folder(folder))
+        output = Output(None if folder is None else Path(folder))
         told = [listen] if callable(listen) else listen
         return fit_network(self.network, data, made, judge, output, None, threads, told)
 

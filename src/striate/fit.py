@@ -12,6 +12,7 @@ import numpy as np
 from striate.check import check, require_room
 from striate.errors import InputError
 from striate.graph import NetWeights, Network
+from striate.graph.atomic_file import make_folder
 from striate.layers import Loss, Softmax, SoftmaxLoss
 from striate.layers.shape import Array
 from striate.pipeline import Training, compile_net, require_counts
@@ -70,8 +71,8 @@ def fit_network(
             training diverges; the net then has the weights from before.
     """
     require_counts(recipe.batch, threads)
-    settings, augmentation = recipe.make_settings(), recipe.make_augmentation()
-    training = training_of(recipe)
+    settings, training = recipe.make_settings(), training_of(recipe)
+    seen = _augmented(data, recipe)
     _require_scores_for(training.loss, network)
     start = _prepared(network, data, recipe)
     program = compile_net(start, recipe.batch, training, threads, recipe.seed)
@@ -79,13 +80,13 @@ def fit_network(
     if validation is not None:
         batch = min(EVALUATION_BATCH, len(validation))
         judge = Validation(compile_net(start, batch, None, threads), validation, training.loss)
-    augmentation.require_smaller(data.shape)
-    seen = Augmented(data, augmentation) if augmentation.steps else data
     output = output or Output()
     told = [*output.subscribers(program, start.meta.classes), *subscribers]
     trainer = Trainer(start, program, seen, settings, judge, output.folder, told)
     if resume is not None:
         trainer.resume(resume)
+    if output.folder is not None:
+        make_folder(output.folder)
     history = trainer.fit()
     network.weights, network.meta = copied(program.weights), start.meta
     return history
@@ -138,6 +139,13 @@ def _require_scores_for(loss: Loss, network: Network) -> None:
             f"training: {last.name}, the last layer, gives probabilities, but the softmax loss "
             "takes the scores before it: leave out the last SOFTMAX"
         )
+
+
+def _augmented(data: DataSet, recipe: Recipe) -> DataSet:
+    """The data as the recipe's augmentation changes them."""
+    augmentation = recipe.make_augmentation()
+    augmentation.require_smaller(data.shape)
+    return Augmented(data, augmentation) if augmentation.steps else data
 
 
 def _prepared(network: Network, data: DataSet, recipe: Recipe) -> Network:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
-from command_line import refusal, striate
 
+from command_line import refusal, striate
 from striate import __version__, api
 from striate.app import cli
 from striate.app.verbs import EXAMPLES, ORDER
@@ -108,6 +110,42 @@ def test_a_pipe_that_closes_is_no_error() -> None:
     found = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert found.stdout.startswith("layer")
     assert found.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is full")
+@pytest.mark.parametrize("words", [("table", "vgg16"), ("table", "linear"), ("--help",)])
+def test_a_full_device_is_told_in_a_line(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-m", "striate", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert found.returncode == 1
+    assert found.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+def test_what_the_encoding_lacks_is_replaced() -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "striate", "explain", "softmax"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "exp(s_k)/? exp(s_j)" in found.stdout
+    assert found.stderr == ""
+
+
+def test_ctrl_c_during_the_imports_shows_no_traceback() -> None:
+    code = (
+        "import signal, sys\n"
+        "class Press:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'striate.app.cli': signal.raise_signal(signal.SIGINT)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.meta_path.insert(0, Press())\n"
+        "from striate.__main__ import main\n"
+        "main()\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (130, b"", b"")
 
 
 def test_a_table_brings_neither_llvm_nor_pillow_nor_rich() -> None:

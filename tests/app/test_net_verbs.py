@@ -7,10 +7,12 @@ import io
 from pathlib import Path
 
 import pytest
-from command_line import look_on, refusal, striate
 
+from command_line import look_on, refusal, striate
 from striate import zoo
-from striate.app.glossary import GROUPS, LETTERS
+from striate.app.glossary import GROUPS, WORDS
+from striate.app.terms import ALIASES
+from striate.zoo.find import find_graph
 
 PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
 
@@ -88,6 +90,15 @@ def test_a_net_in_a_file(tmp_path: Path) -> None:
             ("table", "lenet", "--training", "--optimizer", "smd"),
             "unknown optimizer 'smd': did you mean sgd? known: ",
         ),
+        (
+            ("table", "lenet", "--set", "Q=1"),
+            "the net does not use the variable 'Q'; those that it uses: ",
+        ),
+        (
+            ("table", "INPUT 99999999999999999999x3x3"),
+            "<net>:1:7: volume: '99999999999999999999' is too large: at most 999,999,999 is al",
+        ),
+        (("table", "[" * 5000), "<net>:1:65: brackets are nested deeper than 64\n"),
         (("table", "gone.safetensors"), "gone.safetensors: there is no such file"),
         (("plan", "lenet", "--target", "mmx"), "unknown target 'mmx': expected host, sse2, avx2, "),
         (("zoo", "vgg"), "the zoo has no net 'vgg'; did you mean vgg19?"),
@@ -130,8 +141,11 @@ def test_the_list_of_words_has_them_all() -> None:
         assert f"\n{heading}\n" in f"\n{out}"
         for name in classes:
             assert f"\n  {name} " in out
-    for letter in LETTERS:
-        assert f"\n  {letter} " in out
+    for heading, words in (*WORDS, ("Nets", dict.fromkeys(zoo.names(), ""))):
+        assert f"\n{heading}\n" in out
+        for name in words:
+            assert f"\n  {name} " in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("word", [name for _, classes in GROUPS for name in classes])
@@ -141,7 +155,7 @@ def test_every_word_is_explained_in_any_case(word: str) -> None:
     assert word in answer.out
     assert "``" not in answer.out
     assert striate("explain", word.swapcase()).out == answer.out
-    assert max(map(len, answer.out.splitlines())) <= 110
+    assert max(map(len, answer.out.splitlines())) <= 80
 
 
 def test_the_letters_of_the_notes() -> None:
@@ -152,6 +166,49 @@ def test_a_word_that_is_a_layer_and_a_loss_is_explained_as_both() -> None:
     out = striate("explain", "softmax").out
     assert out.startswith("SOFTMAX: ")
     assert "\nloss softmax: the cross-entropy" in out
+
+
+@pytest.mark.parametrize("word", [*ALIASES, "RELU?", "[ ] * N", "Name"])
+def test_signs_terms_and_letters_are_explained_however_they_are_written(word: str) -> None:
+    assert striate("explain", word).code == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "start"),
+    [
+        (
+            "skip",
+            "SKIP: a branch without layers: what comes in goes on as it is. SUM{ CONV3-16 ->\n",
+        ),
+        ("{ | }", "{ | }: branches that SUM or CONCAT joins: "),
+        ("[ ]*N", "[ ]*N: layers in brackets, N times over: "),
+        ("RELU?", "POOL?: a layer that a variable decides about, "),
+        ("names", "name: a name for a layer: stem: CONV7-64. "),
+        ("view", "view: the receptive field, a column of striate table: "),
+        ("fit", "fit: an option of CONV, POOL and LOCAL: what happens where "),
+        (
+            "flip",
+            "augmentation flip: Left and right exchanged, for half of the images.\n\nWritten fl",
+        ),
+        (
+            "lenet",
+            "net lenet: LeNet-5 (LeCun et al. 1998) with max pooling and RELU.\n\nNotation\n",
+        ),
+    ],
+)
+def test_words_that_are_no_layers(word: str, start: str) -> None:
+    assert striate("explain", word).out.startswith(start)
+
+
+def test_a_step_of_augmentation_tells_how_it_is_written() -> None:
+    told = "Written cutout=V, a whole number of at least 1; cutout alone is cutout=8\n"
+    assert striate("explain", "CUTOUT").out.endswith(told)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_notation_that_is_explained_is_the_net(name: str) -> None:
+    text = striate("explain", name).out.partition("Notation\n")[2]
+    assert find_graph(text) == find_graph(name)
 
 
 def test_the_zoo_lists_its_nets_and_writes_one() -> None:

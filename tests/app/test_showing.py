@@ -6,11 +6,11 @@ import io
 
 import numpy as np
 import pytest
-from command_line import look_on
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
+from command_line import look_on
 from striate.app import terminal
 from striate.app.columns import aligned
 from striate.app.pictures import bar, draw
@@ -51,13 +51,27 @@ def test_columns() -> None:
     assert aligned([("a", "n"), ("bcd", "10")], right=(1,)) == "a     n\nbcd  10"
 
 
+def test_names_stay_in_their_line() -> None:
+    rows = [("a\nb", "\x1b[2J"), ("\u202ec", "\tä")]
+    assert aligned(rows) == "a\\nb     \\x1b[2J\n\\u202ec  \\tä"
+
+
+def test_text_keeps_its_lines_and_loses_its_controls(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.say("one\r\ntwo\tthree\x07")
+    terminal.say_table("name\x9b\nvalue")
+    terminal.complain("file \udcff\x7f\n  place")
+    found = capsys.readouterr()
+    assert found.out == "one\\r\ntwo\tthree\\x07\nname\\x9b\nvalue\n"
+    assert found.err == "error: file \\udcff\\x7f\n  place\n"
+
+
 def test_without_colours_brightness_becomes_characters(capsys: pytest.CaptureFixture[str]) -> None:
     image = np.zeros((4, 3, 1), np.uint8)
     image[:2, 1:] = 255
     draw([image, image], [[("one", "")], [("two", "red")]])
     assert capsys.readouterr().out.splitlines() == [
-        *(" @@   @@  ", "          "),
-        "one  two  ",
+        *(" @@   @@", ""),
+        "one  two",
     ]
 
 

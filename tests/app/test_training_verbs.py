@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import signal
@@ -9,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Answer, look_on, refusal, striate
 from PIL import Image
 
 import striate as package
 from bars import NET, bars, write_bars
+from command_line import Answer, look_on, refusal, striate
 from striate.app import demo, progress
 from striate.train.events import Event, StepDone
 
@@ -34,14 +35,19 @@ def run() -> Path:
     return Path("runs/train/1")
 
 
-def interrupted_at(step: int, monkeypatch: pytest.MonkeyPatch, *words: object) -> Answer:
-    """A training whose user presses Ctrl-C at a step."""
+def interrupted_at(
+    step: int,
+    monkeypatch: pytest.MonkeyPatch,
+    *words: object,
+    number: signal.Signals = signal.SIGINT,
+) -> Answer:
+    """A training whose user presses Ctrl-C at a step, or that gets another signal then."""
     plain = progress.Lines.__call__
 
     def press(self: progress.Lines, event: Event) -> None:
         plain(self, event)
         if isinstance(event, StepDone) and event.step == step:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
         patch.setattr(progress.Lines, "__call__", press)
@@ -69,7 +75,7 @@ def test_train_shows_the_net_the_epochs_and_the_end(folder: Path) -> None:
     assert "\x1b" not in answer.out
     config = json.loads((folder / "runs/train/1/config.json").read_text())
     assert config["net"] == str(package.net(NET, input="8x8x1", classes=2))
-    assert (config["data"], config["recipe"]["rate"]) == ("bars.npz", 0.05)
+    assert (config["data"], config["recipe"]["rate"]) == (str(folder / "bars.npz"), 0.05)
 
 
 def test_a_quiet_training_shows_the_end_only() -> None:
@@ -120,6 +126,13 @@ def test_an_interrupted_run_says_how_to_go_on_and_comes_to_the_same_weights(
         for node, arrays in meant.weights.items():
             for parameter, array in arrays.items():
                 np.testing.assert_array_equal(found.weights[node][parameter], array)
+
+
+def test_sigterm_saves_the_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = interrupted_at(7, monkeypatch, number=signal.SIGTERM)
+    assert answer.code == 130
+    assert "interrupted; the run is saved" in answer.out
+    assert Path("runs/train/1/last.safetensors").exists()
 
 
 def test_a_run_that_is_not_the_latest_is_named_in_the_command(
@@ -184,7 +197,10 @@ def test_without_validation_the_training_loss_judges() -> None:
     ("words", "message"),
     [
         (("gone",), "there is no file or folder 'gone'; embedded data sets: fashion"),
-        (("empty",), "empty: not a data set that can be read; looked for\n"),
+        (
+            ("empty",),
+            "empty: the folder is empty; expected a folder with one folder of images for e",
+        ),
         (("broken.npz",), "broken.npz: "),
         (
             ("one.npz",),
@@ -201,13 +217,13 @@ def test_without_validation_the_training_loss_judges() -> None:
         (("bars.npz", "--augment", "flop"), "augmentation: unknown step 'flop'; did you mean fl"),
         (
             ("bars.npz", "--batch", "500"),
-            "bars.npz, x_train (90%): 44 images do not fill a batch of 50",
+            "bars.npz: 44 images to train on do not fill a batch of 500: --batch 44 is the largest",
         ),
         (("bars.npz", "--validation", "1.5"), "--validation: expected a share from 0 to below 1,"),
         (("bars.npz", "--resume"), "runs/train: has no run to go on with"),
         (
             ("bars.npz", "--net", "INPUT 9000x9000x1 -> CONV3-512 -> FC"),
-            "training this net with a batch of 64 needs ",
+            "training this net with a batch of 44 needs ",
         ),
     ],
 )
@@ -258,6 +274,109 @@ def test_files_that_are_no_images_are_named(folder: Path) -> None:
     )
 
 
+def test_the_default_batch_is_brought_down_to_the_data(folder: Path) -> None:
+    answer = striate("train", "bars.npz", "--net", NET, "--steps", 1)
+    assert answer.code == 0
+    assert "batch 44," in answer.out
+    config = json.loads((folder / "runs/train/1/config.json").read_text())
+    assert config["recipe"]["batch"] == 44
+
+
+def test_a_batch_below_1_is_a_usage_error() -> None:
+    for batch in (0, -1):
+        answer = striate("train", "bars.npz", "--batch", batch)
+        assert (answer.code, answer.out) == (2, "")
+        assert f"{batch} is not in the range x>=1" in answer.err
+
+
+def test_too_many_threads_are_told_and_leave_no_folder() -> None:
+    answer = striate("train", "bars.npz", "-q", *SETTINGS, "--threads", 100_000)
+    assert answer.err == "error: threads: expected at most 256, got 100000\n"
+    assert not Path("runs/train/1").exists()
+
+
+def test_classes_without_images_are_counted(folder: Path) -> None:
+    images, labels = bars(20)
+    np.savez(folder / "gaps.npz", images=images, labels=labels * 1000)
+    answer = striate("train", "gaps.npz", "-q", "--net", NET, "--batch", 8, "--steps", 1)
+    assert answer.code == 0
+    assert answer.err == "warning: 999 of the 1,001 classes have no image to train on\n"
+    assert not (folder / "runs/train/1/confusion.png").exists()
+    error = striate("evaluate", "runs/train/1", "gaps.npz", "--confusion").err
+    assert error == "error: confusion matrix: expected at most 1,000 classes, got 1,001\n"
+
+
+def test_more_scores_than_classes_are_numbered(folder: Path) -> None:
+    words = ("--net", NET, "--set", "classes=4", "--steps", 1, "--batch", 8)
+    assert striate("train", "bars.npz", "-q", *words).code == 0
+    images, _ = bars(1)
+    Image.fromarray(images[0, ..., 0]).save(folder / "0.png")
+    out = striate("predict", "runs/train/1", "0.png").out
+    assert {line.split("  ")[-1].strip() for line in out.splitlines()[1:]} >= {"class 2", "class 3"}
+    table = striate("evaluate", "runs/train/1", "bars.npz", "--confusion").out
+    assert re.search(r"^class 3 +0 ", table, re.M)
+
+
+def test_a_run_goes_on_with_the_same_data_only(folder: Path, run: Path) -> None:
+    images, labels = bars(64)
+    half = labels.copy()
+    half[:24] = 1 - half[:24]
+    names = np.array(["lying", "upright"])
+    np.savez(
+        folder / "other.npz", x_train=images[:48], y_train=half[:48], x_test=images[48:],
+        y_test=labels[48:], classes=names,
+    )  # fmt: skip
+    answer = striate("train", "other.npz", "--resume", "--epochs", 9, "-q")
+    assert answer.err == (
+        "error: runs/train/1/last.safetensors: its run began with other data; other.npz, "
+        "x_train (90%) has other labels\n"
+    )
+    assert (run / "last.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--clip", 0), "clip: expected a number above 0, got 0"),
+        (("--label-smoothing", 1), "label_smoothing: expected a number from 0 to below 1, got 1"),
+        (
+            ("--schedule", "warmup:9"),
+            "schedule 'warmup:9+constant': the warm-up of 9 epochs is longer than the run of 4",
+        ),
+        (
+            ("--augment", "crop=8"),
+            "augmentation: crop: expected less than 8 for images of 8x8x1, got 8",
+        ),
+        (
+            ("--augment", "cutout=8"),
+            "augmentation: cutout: expected less than 8 for images of 8x8x1, got 8",
+        ),
+        (
+            ("--net", "INPUT -> FC 2 -> SOFTMAX"),
+            "training: softmax1, the last layer, gives probabilities, but the softmax loss takes "
+            "the scores before it: leave out the last SOFTMAX",
+        ),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(words: tuple[object, ...], message: str) -> None:
+    answer = striate("train", "bars.npz", "-q", *SETTINGS, *words)
+    assert (answer.code, answer.err) == (1, f"error: {message}\n")
+    assert not Path("runs/train/1").exists()
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_no_folder() -> None:
+    words = ("--net", NET, "--batch", 8, "--rate", 1e30, "--validation", 0)
+    assert striate("train", "bars.npz", "-q", "--tensorboard", *words).code == 1
+    assert list(Path("runs/train").iterdir()) == []
+
+
+def test_a_run_of_few_steps_counts_whole_epochs() -> None:
+    out = striate("train", "bars.npz", "--net", NET, "--batch", 8, "--steps", 2).out
+    assert "epoch 1/1  step 1 of 2  loss" in out
+    assert "epoch 0.4/0.4  loss" in out
+    assert "0 images/s" not in out.replace("0 images/s  0 s left", "")
+
+
 def test_evaluate_shows_every_class(run: Path) -> None:
     out = striate("evaluate", run, "bars.npz", "--confusion").out
     assert re.match(r"accuracy \d+\.\d\d%  loss \d\.\d{4}  on 16 images \(test\)\n", out)
@@ -301,6 +420,39 @@ def test_predict_passes_over_what_is_no_image(run: Path, folder: Path) -> None:
     first, second = answer.err.splitlines()
     assert first == "error: gone.png: no such file"
     assert second.startswith("error: cut.png: damaged image")
+
+
+def test_scores_that_are_no_numbers_are_told(folder: Path, run: Path) -> None:
+    net = package.load(run / "best.safetensors")
+    net.weights["fc1"]["b"][:] = np.nan
+    net.save("damaged.safetensors")
+    images, _ = bars(1)
+    Image.fromarray(images[0, ..., 0]).save(folder / "0.png")
+    told = "the net's scores are not numbers: its weights are damaged, or it was trained to nowhere"
+    assert refusal("evaluate", "damaged.safetensors", "bars.npz") == told
+    assert striate("predict", "damaged.safetensors", "0.png").err == f"error: {told}\n"
+
+
+def test_predict_draws_in_a_pipe_too(folder: Path, run: Path) -> None:
+    image = np.zeros((8, 8), np.uint8)
+    image[:2] = 255
+    Image.fromarray(image).save(folder / "0.png")
+    lines = striate("predict", run, "0.png", "--show").out.splitlines()
+    assert lines[:3] == ["0.png", "@" * 8, ""]
+
+
+def test_names_with_control_characters_are_escaped(folder: Path, run: Path) -> None:
+    net = package.load(run / "best.safetensors")
+    meta = dataclasses.replace(net.network.meta, classes=("\x1b[31mred", "two\nlines"))
+    package.Net(dataclasses.replace(net.network, meta=meta)).save("odd.safetensors")
+    images, _ = bars(1)
+    Image.fromarray(images[0, ..., 0]).save(folder / "0\x1b.png")
+    out = striate("predict", "odd.safetensors", "0\x1b.png").out
+    assert "\x1b" not in out
+    assert out.startswith("0\\x1b.png\n")
+    assert " \\x1b[31mred\n" in out
+    assert " two\\nlines\n" in out
+    assert refusal("table", "INPUT 8x8x1 -> \x1b[31m").count("\x1b") == 0
 
 
 def test_predict_does_not_apply_softmax_twice(folder: Path) -> None:

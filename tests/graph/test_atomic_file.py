@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from striate.errors import FileError
-from striate.graph.atomic_file import write_atomically
+from striate.graph.atomic_file import make_folder, write_atomically
 
 
 @contextmanager
@@ -75,3 +75,14 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError) as error:
         write_atomically(path, b"new")
     assert str(error.value) == f"{path}: cannot write the file: No such file or directory"
+
+
+def test_a_folder_is_made_with_those_above_it_once(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    assert make_folder(str(folder)) == folder
+    assert make_folder(folder).is_dir()
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(FileError) as caught:
+        make_folder(file / "c")
+    assert str(caught.value) == f"{file / 'c'}: cannot make the folder: Not a directory"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from striate.check import check
 from striate.errors import InputError
+from striate.graph import build
 from striate.layers import LAYERS
 from striate.layers.base import grammar
-from striate.notation import explain
+from striate.notation import explain, parse
+from striate.notation.explain import entry
 
 FC = """\
 FC: K neurons with full connections to all activations of the previous layer.
@@ -30,7 +33,7 @@ Written without a number: 256 neurons; the last FC has 10, one for each class, o
 classes
 
 Examples
-  1x1x16 -> FC 10"""
+  INPUT 1x1x16 -> FC 10"""
 
 
 def test_an_explanation_is_made_of_docstring_and_fields() -> None:
@@ -43,9 +46,42 @@ def test_every_option_is_explained(keyword: str) -> None:
     assert text.startswith(f"{keyword}: ")
     for option in grammar(keyword).values():
         assert f"  {option.key}=" in text
-        assert option.help in text
-    for example in LAYERS[keyword].examples:
-        assert example in text
+        assert option.help in " ".join(text.split())
+    options = text.partition("Options\n")[2].partition("\n\n")[0]
+    assert max(map(len, options.splitlines()), default=0) <= 80
+
+
+@pytest.mark.parametrize("keyword", [name for name in LAYERS if LAYERS[name].examples])
+def test_at_most_six_examples_are_nets_as_they_stand(keyword: str) -> None:
+    examples = explain(keyword).partition("Examples\n")[2].splitlines()
+    assert len(examples) == min(6, len(LAYERS[keyword].examples))
+    for example in examples:
+        assert any(
+            node.layer.keyword == keyword for node in check(build(parse(example))).graph.nodes
+        )
+
+
+def test_examples_of_layers_that_join_have_branches() -> None:
+    assert "  INPUT 5x4x3 -> SUM{ CONV3-3 -> RELU | SKIP }\n" in explain("SUM")
+    assert "  INPUT 5x4x3 -> CONCAT{ CONV3-2 -> RELU | SKIP }\n" in explain("CONCAT")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "told"),
+    [
+        ("CONV", "by default (F-1)/2, which keeps the size at S=1"),
+        ("LOCAL", "by default (F-1)/2, which keeps the size at S=1"),
+        ("POOL", "by default F"),
+    ],
+)
+def test_what_the_layer_decides_is_told(keyword: str, told: str) -> None:
+    assert f"\n{'':25}{told}\n" in explain(keyword)
+
+
+def test_an_entry_is_cut_into_lines() -> None:
+    assert entry("  word", "seven " * 15, 10) == (
+        "  word    " + "seven " * 10 + "seven\n          " + "seven " * 3 + "seven"
+    )
 
 
 def test_short_forms_are_told() -> None:
@@ -63,3 +99,7 @@ def test_an_unknown_layer() -> None:
     assert str(caught.value) == (
         f"there is no layer XYZ; the layers are {', '.join(sorted(LAYERS))}"
     )
+
+
+def test_an_entry_with_a_long_word_begins_below_it() -> None:
+    assert entry("  a-long-word", "seven", 10) == "  a-long-word\n          seven"

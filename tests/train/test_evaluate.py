@@ -32,6 +32,18 @@ def test_labels_without_a_score_are_refused() -> None:
     assert str(error.value) == "label 3 of image 3: expected 0 to 2, for 3 classes"
 
 
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    net = network()
+    program = inference_program(net)
+    net.weights["fc1"]["b"][1] = np.nan
+    program.load(net.weights)
+    with pytest.raises(InputError) as error:
+        evaluate(program, squares(4))
+    assert str(error.value) == (
+        "the net's scores are not numbers: its weights are damaged, or it was trained to nowhere"
+    )
+
+
 def test_empty_data_are_refused() -> None:
     class Empty(ArrayData):
         def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""SIGINT inside a run: asked for once, raised twice, and left alone where it must be."""
+"""SIGINT and SIGTERM inside a run: asked for once, raised twice, left alone where they must."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import pytest
 from striate.train.interrupt import interruptible
 
 
-def test_the_first_signal_is_a_request_and_the_second_is_raised() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_request_and_the_second_is_raised(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with interruptible() as interrupt:
         assert not interrupt.requested
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         assert interrupt.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
 
 
 def test_the_handler_is_put_back_after_an_error() -> None:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from runs import NET, copied, network, same_bits, squares, trainer, training_program
 
+from numpy_program import NumpyProgram
 from striate.errors import DataError, FileError, InputError, TrainingError
 from striate.graph.tensor_file import read_tensors
 from striate.graph.weights_file import load_network
+from striate.layers import SoftmaxLoss
 from striate.optimizers import Adam, Sgd
 from striate.train.data import ArrayData
 from striate.train.events import (
@@ -338,8 +340,28 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError) as error:
         run.resume(path)
     assert str(error.value) == (
-        f"{path}: its epochs have 5 steps of 8 images, these would have 3 of 8; "
+        f"{path}: its run began with other data; squares has 24 images instead of 44"
+    )
+
+
+def test_a_checkpoint_of_another_batch_is_refused(tmp_path: Path) -> None:
+    trainer(tmp_path, epochs=1)[0].fit()
+    path = tmp_path / "last.safetensors"
+    net = network()
+    program = NumpyProgram(net.graph, 4, SoftmaxLoss(), Adam(rate=0.01))
+    with pytest.raises(FileError) as error:
+        Trainer(net, program, squares(), Settings()).resume(path)
+    assert str(error.value) == (
+        f"{path}: its epochs have 5 steps of 8 images, these would have 11 of 4; "
         "go on with the same data and batch"
+    )
+
+
+def test_a_warm_up_longer_than_the_run_is_refused() -> None:
+    with pytest.raises(InputError) as error:
+        trainer(epochs=3, schedule=schedule("warmup:4+cosine"))
+    assert str(error.value) == (
+        "schedule 'warmup:4+cosine:0': the warm-up of 4 epochs is longer than the run of 3"
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from striate.errors import InputError
 from striate.layers import SoftmaxLoss
-from striate.train.metrics import Tally, accuracy, ranks
+from striate.train.metrics import Tally, accuracy, named, ranks
 
 SCORES = np.array([[3, 1, 2, 0, 0, 0, 0], [0, 9, 8, 7, 6, 5, 4]], np.float32)
 
@@ -67,6 +67,25 @@ def test_a_loss_that_is_no_number_is_told_without_a_warning() -> None:
     loss = tally.result().loss
     assert loss is not None
     assert math.isnan(loss)
+
+
+def test_many_classes_are_counted_without_a_matrix() -> None:
+    tally = Tally()
+    scores = np.zeros((2, 100_000), np.float32)
+    scores[:, 99_999] = 1
+    tally.add(scores, np.array([99_999, 3]))
+    found = tally.result()
+    assert (found.classes, found.accuracy) == (100_000, 0.5)
+    assert found.recall[[3, 99_999]].tolist() == [0, 1]
+    assert found.count(found.predicted)[99_999] == 2
+    with pytest.raises(InputError) as error:
+        found.confusion  # noqa: B018
+    assert str(error.value) == "confusion matrix: expected at most 1,000 classes, got 100,000"
+
+
+def test_scores_without_a_name_have_a_number() -> None:
+    assert named(("a", "b"), 4) == ("a", "b", "class 2", "class 3")
+    assert named(("a", "b"), 1) == ("a",)
 
 
 def test_an_empty_tally_is_refused() -> None:

@@ -65,6 +65,20 @@ def test_what_is_wrong_is_told(fields: dict[str, object], message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"clip": 0.0}, "clip: expected a number above 0, got 0"),
+        ({"clip": -1.0}, "clip: expected a number above 0, got -1"),
+        ({"label_smoothing": 1.0}, "label_smoothing: expected a number from 0 to below 1, got 1"),
+    ],
+)
+def test_ranges_are_told(fields: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        make_recipe(fields)
+    assert str(caught.value) == message
+
+
 def test_an_unknown_field_is_told() -> None:
     with pytest.raises(InputError) as caught:
         make_recipe({"rates": 1})

@@ -11,9 +11,10 @@ from PIL import Image
 from runs import network, trainer
 
 from striate.errors import FileError
-from striate.train.events import EpochDone, RunStarted
-from striate.train.history import EpochRecord
+from striate.train.events import EpochDone, RunStarted, Stopped
+from striate.train.history import EpochRecord, StopReason
 from striate.train.loop import Trainer
+from striate.train.metrics import Evaluation
 from striate.train.report import Report
 
 CLASSES = ("top", "upper", "lower")
@@ -53,7 +54,7 @@ def test_a_run_leaves_its_files(tmp_path: Path) -> None:
 def test_the_confusion_table_has_the_names_of_the_classes(tmp_path: Path) -> None:
     reported(tmp_path, epochs=1).fit()
     lines = (tmp_path / "confusion.csv").read_text().splitlines()
-    assert lines[0] == "label \\ predicted,top,upper,lower"
+    assert lines[0] == "validation images: label \\ predicted,top,upper,lower"
     assert [line.split(",")[0] for line in lines[1:]] == list(CLASSES)
     assert sum(int(n) for line in lines[1:] for n in line.split(",")[1:]) == 11
 
@@ -86,6 +87,24 @@ def test_curves_are_not_drawn_at_every_epoch(tmp_path: Path) -> None:
         drawn.append(curves.exists())
         curves.unlink(missing_ok=True)
     assert drawn == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("classes", "files"),
+    [(200, {"confusion.png", "confusion.csv"}), (1000, {"confusion.csv"}), (1001, set())],
+)
+def test_a_large_confusion_matrix_is_a_table_or_nothing(
+    tmp_path: Path, classes: int, files: set[str]
+) -> None:
+    labels = np.array([0, classes - 1])
+    found = Evaluation(2, 1.0, 0.5, 0.5, classes, labels, labels)
+    report = Report(tmp_path, {}, CLASSES)
+    report(EpochDone(EpochRecord(1.0, 5, 1.0, 0.5, 0.1, 1.0), found, True))
+    report(Stopped(StopReason.FINISHED, 5, None))
+    assert {path.name for path in tmp_path.glob("confusion.*")} == files
+    if files:
+        last = (tmp_path / "confusion.csv").read_text().splitlines()[-1]
+        assert last.startswith(f"class {classes - 1},0,")
 
 
 def test_a_table_that_cannot_be_written_is_named(tmp_path: Path) -> None:

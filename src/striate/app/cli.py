@@ -23,7 +23,7 @@ from striate.app import (  # noqa: F401 (importing a verb registers it)
     zoo,
 )
 from striate.app.terminal import complain
-from striate.app.verbs import MACHINE, app, is_unwritable, verb, words_of
+from striate.app.verbs import INTERRUPTED, MACHINE, app, is_unwritable, verb, words_of
 
 OVERVIEW = (
     "A ConvNet compiler and workbench.\n\n"
@@ -76,6 +76,9 @@ def _run() -> Any:
         app(prog_name="striate")
     except SystemExit as end:
         return end.code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
     except OSError as error:
         if not is_unwritable(error):
             raise

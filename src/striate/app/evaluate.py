@@ -40,7 +40,10 @@ def evaluate(
         Split, typer.Option(help="The part to look at; all where a data set is not divided.")
     ] = Split.TEST,
     confusion: Annotated[
-        bool, typer.Option("--confusion", help="Show the whole confusion matrix too.")
+        bool,
+        typer.Option(
+            "--confusion", help="Show the confusion matrix too; of 1,000 classes at most."
+        ),
     ] = False,
     threads: ThreadsOption = None,
     strict: Annotated[
@@ -56,17 +59,18 @@ def evaluate(
     net = trained_net(run)
     images = open_for(net, data, split.value, strict)
     found = net.evaluate(images, threads=threads)
+    names = named(net.classes or images.classes, found.classes)
+    matrix = _matrix(found, names) if confusion else ""
     parts = [(f"accuracy {found.accuracy:.2%}", "bold green")]
     if found.classes > 5:
         parts.append((f"  top-5 {found.top5:.2%}", ""))
     parts.append((f"  loss {found.loss:.4f}  on {found.images:,} images ({split.value})", ""))
     say_parts(parts)
     say()
-    names = named(net.classes or images.classes, found.classes)
     say_table(_by_class(found, names))
     if confusion:
         say()
-        say_table(_matrix(found, names))
+        say_table(matrix)
 
 
 def _by_class(found: Evaluation, names: tuple[str, ...]) -> str:
@@ -77,8 +81,9 @@ def _by_class(found: Evaluation, names: tuple[str, ...]) -> str:
     counts, predicted = found.count(found.labels), found.count(found.predicted)
     rights = found.count(found.labels[is_right])
     pairs = zip(found.labels[~is_right].tolist(), found.predicted[~is_right].tolist(), strict=True)
+    taken = sorted(Counter(pairs).items(), key=lambda item: (-item[1], item[0]))
     worst: dict[int, str] = {}
-    for (label, other), times in sorted(Counter(pairs).items(), key=lambda item: (-item[1], item[0])):
+    for (label, other), times in taken:
         worst.setdefault(label, f"{names[other]} ({times})")
     for label, (name, count, right) in enumerate(zip(names, counts, rights, strict=True)):
         recall = f"{right / count:.1%}" if count else "-"

@@ -1,8 +1,9 @@
-"""``striate explain``: layers, losses, optimizers and the notes' letters."""
+"""``striate explain``: layers, losses, optimizers, the words of the notation and the notes."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,12 +12,17 @@ from striate.app.terminal import say
 from striate.app.verbs import NETS, verb
 
 
-@verb("explain", NETS, ["striate explain", "striate explain CONV", "striate explain adam"])
+@verb(
+    "explain",
+    NETS,
+    ["striate explain", "striate explain CONV", "striate explain adam", "striate explain fit"],
+)
 def explain(
     word: Annotated[
         str | None,
         typer.Argument(
-            help="A layer, a loss, an optimizer, a schedule, or a letter of the notes.",
+            help="A layer, a loss, an optimizer, a schedule, a step of augmentation, a net of the "
+            "zoo, a letter of the notes, or a sign of the notation.",
             show_default=False,
         ),
     ] = None,
@@ -25,26 +31,30 @@ def explain(
 
     Without a word, all words are listed.
     """
-    from striate.app.glossary import explanation, overview
+    from striate.app.glossary import HEADINGS, explanation, overview
 
     text = overview() if word is None else explanation(word)
-    for line in text.splitlines():
-        for part in textwrap.wrap(line, MOST_COLUMNS, subsequent_indent=_indent(line)) or [""]:
-            say(part, "bold" if line in HEADINGS else "")
+    for line in _wrapped(text):
+        say(line, "bold" if line in HEADINGS else "")
 
 
-def _indent(line: str) -> str:
-    return " " * (len(line) - len(line.lstrip()))
+def _wrapped(text: str) -> Iterator[str]:
+    """The lines of a text in which paragraphs are filled and what is indented keeps its lines."""
+    from striate.notation.explain import COLUMNS
 
-
-MOST_COLUMNS = 110
-HEADINGS = (
-    "Options",
-    "Examples",
-    "Layers",
-    "Losses",
-    "Optimizers",
-    "Schedules",
-    "Letters",
-    "Settings",
-)
+    for number, paragraph in enumerate(text.split("\n\n")):
+        if number:
+            yield ""
+        lines = paragraph.split("\n")
+        if not any(line.startswith(" ") for line in lines):
+            lines = [" ".join(lines)]
+        for line in lines:
+            indent = " " * (len(line) - len(line.lstrip()) + 2 * line.startswith(" "))
+            wrapped = textwrap.wrap(
+                line,
+                COLUMNS,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            yield from wrapped or [""]

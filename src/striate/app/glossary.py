@@ -4,45 +4,54 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import fields
 from difflib import get_close_matches
 
-from striate.errors import InputError
+from striate import zoo
+from striate.app.terms import LETTERS, SIGNS, TERMS, term
+from striate.errors import InputError, quoted
 from striate.layers import LAYERS, LOSSES
 from striate.layers.options import REQUIRED, Option, options_of
-from striate.notation import explain
+from striate.notation.explain import entry, explain
 from striate.optimizers import OPTIMIZERS
+from striate.train.augment import STEPS, Step
 from striate.train.schedules import SCHEDULES
 
-LETTERS = {
-    "F": "the size of a filter: CONV3-64 has F=3; F=5x3 is 5 wide and 3 high",
-    "S": "the stride: by how many pixels the filter moves",
-    "P": "zero-padding: rows and columns of zeros around the volume. P=(F-1)/2 keeps the size at "
-    "S=1, and is what CONV takes if nothing is said",
-    "K": "the number of filters, the depth of the output; in a pattern, how many times FC -> RELU",
-    "W": "the width (or height) of the volume. An output has (W - F + 2P)/S + 1 pixels along each "
-    "axis, and this must be whole",
-    "N": "in a pattern, how many times CONV -> RELU before a POOL: [[CONV -> RELU]*N -> POOL?]*M",
-    "M": "in a pattern, how many times [CONV -> RELU]*N -> POOL?",
-    "MAC": "one multiply-add; one MAC is 2 FLOP",
-}
 GROUPS: tuple[tuple[str, Mapping[str, type]], ...] = (
     ("Layers", LAYERS),
     ("Losses", LOSSES),
     ("Optimizers", OPTIMIZERS),
     ("Schedules", SCHEDULES),
+    ("Augmentation", STEPS),
 )
 """Headings and the classes below them; layers are looked for first."""
-KINDS = {"Losses": "loss", "Optimizers": "optimizer", "Schedules": "schedule"}
+KINDS = {
+    "Losses": "loss",
+    "Optimizers": "optimizer",
+    "Schedules": "schedule",
+    "Augmentation": "augmentation",
+}
+WORDS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("Notation", SIGNS),
+    ("Letters", LETTERS),
+    ("Terms", TERMS),
+)
+HEADINGS = {"Options", "Examples", "Settings", "Nets", *(h for h, _ in (*GROUPS, *WORDS))}
+COLUMN = 15
 
 
 def overview() -> str:
     """All words with a line on each."""
-    sections = []
-    for heading, classes in GROUPS:
-        lines = [f"  {name:<12} {_first_line(cls)}" for name, cls in classes.items()]
-        sections.append("\n".join([heading, *lines]))
-    letters = [f"  {name:<12} {_shortened(text)}" for name, text in LETTERS.items()]
-    return "\n\n".join([*sections, "\n".join(["Letters", *letters])]).replace("``", "")
+    listed = [(head, {n: _first_line(c) for n, c in found.items()}) for head, found in GROUPS]
+    listed += [(head, {n: _shortened(text) for n, text in found.items()}) for head, found in WORDS]
+    listed += [("Nets", {name: zoo.summary(name) for name in zoo.names()})]
+    sections = [
+        "\n".join(
+            [head, *(entry(f"  {name}", text, _column(head)) for name, text in found.items())]
+        )
+        for head, found in listed
+    ]
+    return "\n\n".join(sections).replace("``", "")
 
 
 def explanation(word: str) -> str:
@@ -51,36 +60,66 @@ def explanation(word: str) -> str:
     Raises:
         InputError: it is not known; the text suggests one that is.
     """
-    found = [f"{word.upper()}: {LETTERS[word.upper()]}"] if word.upper() in LETTERS else []
+    about = term(word)
+    found = [f"{about[0].removesuffix(':')}: {about[1]}"] if about else []
     if word.upper() in LAYERS:
         found.append(explain(word))
     for heading, classes in GROUPS[1:]:
         if word.lower() in classes:
             found.append(_explained(heading, classes[word.lower()]))
+    if word.lower() in zoo.names():
+        found.append(_net(word.lower()))
     if found:
-        return "\n\n\n".join(found).replace("``", "")
-    known = {name.lower(): name for _, classes in GROUPS for name in classes}
+        return "\n\n".join(found).replace("``", "")
+    every = (*(found for _, found in GROUPS), *(found for _, found in WORDS), zoo.names())
+    known = {name.lower(): name for names in every for name in names}
     near = get_close_matches(word.lower(), known, n=1)
     hint = f"did you mean {known[near[0]]}?" if near else "striate explain lists all words"
-    raise InputError(f"there is nothing called '{word}'; {hint}")
+    raise InputError(f"there is nothing called {quoted(word)}; {hint}")
+
+
+def _column(heading: str) -> int:
+    """Where the explanations begin: behind the longest name."""
+    return COLUMN + 6 if heading == "Nets" else COLUMN
+
+
+def _net(name: str) -> str:
+    """What a net of the zoo is, and its notation."""
+    lines = "\n".join(f"  {line}".rstrip() for line in zoo.text(name).splitlines())
+    return f"net {name}: {zoo.summary(name)}.\n\nNotation\n{lines}"
 
 
 def _explained(heading: str, cls: type) -> str:
     """What a loss, optimizer or schedule is, from its docstrings, and its settings."""
     doc = inspect.getdoc(cls) or ""
     summary = _first_line(cls)
-    sections = [f"{KINDS[heading]} {getattr(cls, 'name', '')}: {summary}."]
+    sections = [f"{KINDS[heading]} {_name(cls)}: {summary}."]
     sections += doc.split("\n\n")[doc.startswith(summary) :]
-    words = getattr(cls, "words", "")
+    words = _as_step(cls) if issubclass(cls, Step) else getattr(cls, "words", "")
     if words:
         sections.append(f"Written {words}")
     settings = [
-        f"  {option.key:<16} {option.help}; {option.kind.words}{_default(option)}"
+        entry(
+            f"  {option.key}", f"{option.help}; {option.kind.words}{_default(option)}", COLUMN + 4
+        )
         for option in options_of(cls).values()
     ]
     if settings:
         sections.append("\n".join(["Settings", *settings]))
     return "\n\n".join(sections)
+
+
+def _name(cls: type) -> str:
+    """What the notation or the command line calls it."""
+    return getattr(cls, "keyword", "") or getattr(cls, "name", "")
+
+
+def _as_step(cls: type[Step]) -> str:
+    """How a step of augmentation is written."""
+    if cls.kind is None:
+        return cls.keyword
+    usual = cls.kind.write(getattr(cls, fields(cls)[0].name))
+    return f"{cls.keyword}=V, {cls.kind.words}; {cls.keyword} alone is {cls.keyword}={usual}"
 
 
 def _default(option: Option) -> str:
@@ -91,8 +130,7 @@ def _first_line(cls: type) -> str:
     """The first sentence of the module where it is about this class, else of the class."""
     module = (inspect.getdoc(inspect.getmodule(cls)) or "").splitlines()[0]
     name, colon, rest = module.partition(": ")
-    own = getattr(cls, "keyword", "") or getattr(cls, "name", "")
-    if colon and own in name.split():
+    if colon and _name(cls) in name.split():
         return rest.rstrip(".")
     return (inspect.getdoc(cls) or "").splitlines()[0].rstrip(".")
 

@@ -129,7 +129,7 @@ def _epoch_of(started: RunStarted, epoch: float) -> str:
     total = started.steps / started.epoch_steps
     if isinstance(epoch, int):
         total = math.ceil(total)
-    return f"epoch {epoch:>{len(f'{total:g}')}.4g}/{total:.4g}"
+    return f"epoch {epoch:>{len(f'{total:.4g}')}.4g}/{total:.4g}"
 
 
 def _step_parts(started: RunStarted, event: StepDone, speed: float, left: float) -> Parts:

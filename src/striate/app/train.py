@@ -153,8 +153,9 @@ def train(
 
     A tenth of the training images judges each epoch; the test images are looked at once, at the
     end. The run folder gets the best and the last checkpoint, results.csv, the curves, the filters
-    of the first layer, the confusion matrix, and the settings that reproduce the run. Ctrl-C saves
-    and says how to go on; a resumed run comes to the same weights, to the bit.
+    of the first layer, the confusion matrix (drawn for up to 200 classes, as a table for up to
+    1,000), and the settings that reproduce the run. Ctrl-C saves and says how to go on; a resumed
+    run comes to the same weights, to the bit.
     """
     from striate.app.run import Request, carry_out
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 
 from striate.errors import InputError
 from striate.layers.base import LAYERS, Layer, grammar
 from striate.layers.options import REQUIRED, Choice, Option, YesNo
 from striate.notation.defaults import MEANING
 from striate.notation.errors import did_you_mean
+from striate.notation.words import SKIP
+
+COLUMNS = 80
+HELP_COLUMN = 25
+MOST_EXAMPLES = 6
 
 
 def explain(keyword: str) -> str:
@@ -30,8 +36,28 @@ def explain(keyword: str) -> str:
     if cls.keyword in MEANING:
         sections.append(f"Written without a number: {MEANING[cls.keyword]}")
     if cls.examples:
-        sections.append("\n".join(["Examples", *(f"  {text}" for text in cls.examples)]))
+        shown = (f"  {pasteable(text)}" for text in cls.examples[:MOST_EXAMPLES])
+        sections.append("\n".join(["Examples", *shown]))
     return "\n\n".join(sections)
+
+
+def entry(head: str, text: str, column: int) -> str:
+    """A word and, from a column on, its explanation, in lines of at most `COLUMNS`."""
+    margin = " " * column
+    lines = [margin + line for line in textwrap.wrap(text, COLUMNS - column)]
+    if len(head) >= column:
+        return "\n".join([head, *lines])
+    return "\n".join([f"{head:<{column}}{lines[0][column:]}", *lines[1:]])
+
+
+def pasteable(example: str) -> str:
+    """An example of a layer (`striate.layers.base.layer`) as the notation of a whole net."""
+    volumes, _, layer = (part.strip() for part in example.partition("->"))
+    first, *others = (volume.strip() for volume in volumes.split("|"))
+    if not others:
+        return f"INPUT {first} -> {layer}"
+    branches = [f"CONV3-{volume.rpartition('x')[2]} -> RELU" for volume in others]
+    return f"INPUT {first} -> {layer}{{ {' | '.join([*branches, SKIP])} }}"
 
 
 def _option(cls: type[Layer], option: Option) -> str:
@@ -40,11 +66,13 @@ def _option(cls: type[Layer], option: Option) -> str:
     if option.default is REQUIRED:
         default = "must be given"
     elif option.default is None:
-        default = "by default the layer decides"
+        default = f"by default {option.otherwise}"
     else:
         default = f"default {option.kind.write(option.default)}"
     also = f", also written {short}" if short else ""
-    return f"  {written:<22} {option.help}\n{'':25}{option.kind.words};\n{'':25}{default}{also}"
+    about = [option.help, f"{option.kind.words};", f"{default}{also}"]
+    heads = [f"  {written}", "", ""]
+    return "\n".join(map(entry, heads, about, [HELP_COLUMN] * len(about)))
 
 
 def _sample(option: Option) -> str:

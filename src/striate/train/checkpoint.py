@@ -20,6 +20,7 @@ from striate.graph.graph import Network
 from striate.graph.tensor_file import read_tensors, write_tensors
 from striate.graph.weights_file import metadata_of, network_from, weight_tensors
 from striate.layers.shape import Array
+from striate.train.data.fingerprint import Fingerprint, read_fingerprint
 from striate.train.history import EpochRecord
 from striate.train.program import Floats, ProgramState, TrainingProgram
 
@@ -45,6 +46,7 @@ class Position:
         rate: the learning rate of the last update.
         seconds: of training.
         records: the epochs done.
+        data: by which the training images are known again.
     """
 
     step: int
@@ -57,6 +59,7 @@ class Position:
     rate: float = 0.0
     seconds: float = 0.0
     records: tuple[EpochRecord, ...] = ()
+    data: Fingerprint | None = None
 
     @property
     def epoch_is_due(self) -> bool:
@@ -185,6 +188,7 @@ def _is_state(name: str) -> bool:
 def _position(values: dict[str, Any]) -> Position:
     """A position from its JSON; any of the usual errors where it is not one."""
     records = tuple(EpochRecord(**record) for record in values.pop("records"))
+    data = read_fingerprint(values.pop("data", None))
     position = Position(**values)
     for field in fields(Position):
         value = getattr(position, field.name)
@@ -200,4 +204,4 @@ def _position(values: dict[str, Any]) -> Position:
                 raise TypeError(figure.name)
     if position.epoch_steps == 0:
         raise ValueError("epoch_steps")
-    return replace(position, records=records)
+    return replace(position, records=records, data=data)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -30,7 +29,7 @@ class Interrupt:
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Catch SIGINT and SIGTERM inside the ``with``; the handlers from before are put back at its end.
+    """Catch SIGINT and SIGTERM inside the ``with``, and put the handlers from before back.
 
     Python lets only the main thread handle signals; in others nothing is changed, and a signal
     that the process was started to ignore stays ignored.

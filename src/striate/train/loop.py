@@ -15,6 +15,7 @@ from striate.layers.loss import Loss
 from striate.layers.shape import Array
 from striate.train.checkpoint import BEST, LAST, Position, load_checkpoint, restore, save_checkpoint
 from striate.train.data.dataset import DataSet, require_trainable
+from striate.train.data.fingerprint import fingerprint_of
 from striate.train.data.loader import Loader, evaluation_loader, training_loader, training_work
 from striate.train.events import (
     CheckpointSaved,
@@ -84,6 +85,7 @@ class Trainer:
         self._folder, self._subscribers, self._clock = folder, tuple(subscribers), clock
         self._check_data()
         self._at = Position(0, 0, settings.seed, program.batch, len(data) // program.batch)
+        self._at.data = fingerprint_of(data)
         program.seed = settings.seed
         self._steps = settings.total(self._at.epoch_steps)
         settings.schedule.require_fit(self._steps, self._at.epoch_steps)
@@ -115,6 +117,9 @@ class Trainer:
         """
         checkpoint = load_checkpoint(path)
         was, now = checkpoint.position, self._at
+        other = was.data.differences(fingerprint_of(self._data)) if was.data else ""
+        if other:
+            raise FileError(f"{path}: its run began with other data; {self._data.name} has {other}")
         if (was.batch, was.epoch_steps) != (now.batch, now.epoch_steps):
             raise FileError(
                 f"{path}: its epochs have {was.epoch_steps} steps of {was.batch} images, these "
@@ -126,8 +131,8 @@ class Trainer:
     def fit(self) -> History:
         """Train until the epochs are done, or the run ends for another `StopReason`.
 
-        The first SIGINT (Ctrl-C) or SIGTERM ends it after the update that is being made, with a checkpoint;
-        a second one raises KeyboardInterrupt at once.
+        The first SIGINT (Ctrl-C) or SIGTERM ends it after the update that is being made, with a
+        checkpoint; a second one raises KeyboardInterrupt at once.
 
         Raises:
             TrainingError: the loss or a weight is no longer finite; the last good checkpoint is

@@ -16,7 +16,7 @@ from striate.graph.atomic_file import describe_os_error, write_atomically
 from striate.layers.shape import Array
 from striate.train.events import EpochDone, Event, RunStarted, Stopped
 from striate.train.history import FIGURES, EpochRecord
-from striate.train.metrics import MOST_CONFUSED, Evaluation
+from striate.train.metrics import MOST_CONFUSED, Evaluation, named
 from striate.train.pictures import MOST_DRAWN, draw_confusion, draw_filters, first_filters
 from striate.train.plot import Line, Panel, draw_panels
 

@@ -55,7 +55,7 @@ class Schedule:
         """What the optimizer's rate is multiplied by for the next step."""
         raise NotImplementedError
 
-    def require_fit(self, steps: int, epoch_steps: int) -> None:  # noqa: ARG002
+    def require_fit(self, steps: int, epoch_steps: int) -> None:
         """Raise InputError if the schedule does not fit into a run of so many steps."""
 
     def __str__(self) -> str:

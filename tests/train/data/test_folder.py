@@ -54,13 +54,13 @@ def test_what_is_left_out_is_reported(photos: MakePhotos) -> None:
     cut = folder / "dogs" / "0.png"
     cut.write_bytes(cut.read_bytes()[:-20])
     data = FolderData(folder)
-    assert data.classes == ("cats", "dogs", "empty")
+    assert data.classes == ("cats", "dogs")
     assert data.labels.tolist() == [0, 0, 1]
     assert data.problems == (
-        f"{folder}/.git: hidden folder, left out",
-        f"{folder}/cats/.trash: hidden folder, left out",
-        f"{folder}/cats/old: folder in a class folder, left out",
-        f"{folder}/empty: no files",
+        f"{folder}/.git: hidden folder",
+        f"{folder}/empty: has no files, so it is no class",
+        f"{folder}/cats/.trash: hidden folder",
+        f"{folder}/cats/old: folder in a class folder",
         f"{folder}/cats/notes.txt: not an image that can be read",
         f"{cut}: damaged image: Truncated File Read",
     )
@@ -95,8 +95,27 @@ def test_nothing_readable(photos: MakePhotos) -> None:
     listed = "".join(f"\n  {folder}/dogs/{n}: not an image that can be read" for n in range(4))
     assert str(caught.value) == (
         f"{folder}: expected images in class folders, found none that can be read"
-        f"\n  {folder}/cats: no files{listed}\n  and 1 more"
+        f"\n  {folder}/cats: has no files, so it is no class{listed}\n  and 1 more"
     )
+
+
+def test_floating_point_images_are_found_when_the_folder_is_opened(photos: MakePhotos) -> None:
+    folder = photos(cats=2, dogs=2)
+    values = folder / "dogs" / "z.tif"
+    Image.fromarray(np.ones((6, 5), np.float32)).save(values)
+    data = FolderData(folder)
+    assert len(data) == 4
+    assert data.problems == (
+        f"{values}: holds floating-point values; save it with 8 or 16 bits a channel",
+    )
+    with pytest.raises(DataError, match=r"1 problem and strict is on\n.*floating-point values"):
+        open_data(folder, "all", strict=True)
+
+
+def test_an_empty_folder_of_the_training_part_is_no_class(photos: MakePhotos) -> None:
+    photos(root="photos/train", cats=2, dogs=3, empty=0)
+    folder = photos(root="photos/test", dogs=2, empty=0).parent
+    assert open_data(folder).classes == open_data(folder, "test").classes == ("cats", "dogs")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -232,13 +233,23 @@ def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
         assert str(caught.value) == f"{path}: too large: an image may have at most 1,800 pixels"
 
 
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/null")):
+        for reader in (read_image, shape_of):
+            with pytest.raises(DataError) as caught:
+                reader(path)
+            assert str(caught.value) == f"{path}: not a regular file"
+
+
 def test_floating_point_images_and_odd_channels_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tif", Image.fromarray(np.ones((2, 2), np.float32)))
-    with pytest.raises(DataError) as caught:
-        read_image(path)
-    assert str(caught.value) == (
-        f"{path}: holds floating-point values; save it with 8 or 16 bits a channel"
-    )
+    for reader in (read_image, shape_of):
+        with pytest.raises(DataError) as caught:
+            reader(path)
+        assert str(caught.value) == (
+            f"{path}: holds floating-point values; save it with 8 or 16 bits a channel"
+        )
     with pytest.raises(DataError) as caught:
         read_image(path, Shape(2, 2, 4))
     assert str(caught.value) == f"{path}: images are read with 1 or 3 channels, the net has 2x2x4"

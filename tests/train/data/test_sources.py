@@ -17,8 +17,8 @@ from striate.train.data import open_data
 
 
 def test_what_is_looked_for(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"an image that is in no class folder")
-    for path in (tmp_path, tmp_path / "a.jpg"):
+    (tmp_path / "notes.txt").write_text("no data")
+    for path in (tmp_path, tmp_path / "notes.txt"):
         with pytest.raises(DataError) as caught:
             open_data(path)
         assert str(caught.value) == (
@@ -29,6 +29,18 @@ def test_what_is_looked_for(tmp_path: Path) -> None:
             "  an .npz file with arrays such as images and labels, or x_train, y_train, x_test, "
             "y_test\n"
             "  a folder with one folder of images for each class"
+        )
+
+
+def test_a_folder_without_class_folders_is_told_so(tmp_path: Path) -> None:
+    for count, found in ((0, "the folder is empty"), (1, "has 1 picture"), (2, "has 2 pictures")):
+        if count:
+            (tmp_path / f"{count}.jpg").write_bytes(b"")
+        with pytest.raises(DataError) as caught:
+            open_data(tmp_path)
+        but = " but no class folders" if count else ""
+        assert str(caught.value) == (
+            f"{tmp_path}: {found}{but}; expected a folder with one folder of images for each class"
         )
 
 
