@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from command_line import refusal, striate
 
+from command_line import refusal, striate
 from striate import __version__
 from striate.app import doctor
 

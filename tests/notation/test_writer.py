@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from descriptions import descriptions
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from descriptions import descriptions
 from striate.errors import NotationError
 from striate.layers import LAYERS
 from striate.notation import Description, parse, write, write_layer

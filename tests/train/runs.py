@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy_program import NumpyProgram
 
+from numpy_program import NumpyProgram
 from striate import notation
 from striate.check import check
 from striate.graph import Meta, Network, build
