@@ -24,7 +24,7 @@ PACKAGES = (
     "typer",
     "platformdirs",
 )
-OPTIONAL = ("matplotlib", "tensorboardX", "torch")
+OPTIONAL = ("tensorboardX", "torch")
 TEST_NET = "INPUT 12x12x3 -> CONV3-8 -> BATCHNORM -> RELU -> POOL2 -> FC 16 -> RELU -> FC 4"
 INDENT = 13
 TOLERANCE = 1e-4
