@@ -151,6 +151,18 @@ def test_a_run_that_is_not_the_latest_is_named_in_the_command(
     )
 
 
+def test_a_run_from_elsewhere_goes_on_where_there_are_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    interrupted_at(3, monkeypatch, "--runs", "mine")
+    Path("mine/1").rename("mine/good")
+    answer = striate("train", "bars.npz", "--run", "mine/good", "--epochs", 5)
+    assert (answer.code, answer.err) == (0, "")
+    last = answer.out.splitlines()[-1]
+    assert last == "go on     striate train bars.npz --run mine/good --epochs 10"
+    assert not Path("runs").exists()
+
+
 def test_more_epochs_go_on_with_a_run_that_is_done_and_stay_its_setting(run: Path) -> None:
     assert striate("train", "--resume", "--epochs", 6).code == 0
     assert (run / "results.csv").read_text().count("\n") == 7

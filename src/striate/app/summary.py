@@ -91,7 +91,8 @@ def say_interrupted(data: str, folder: RunFolder, runs: Path) -> None:
 
 def _resume(data: str, folder: RunFolder, runs: Path) -> str:
     """The command that goes on with a run; it names the run unless it is the latest."""
-    if latest_run(runs) != folder:
+    numbered = folder.path.parent == runs and folder.path.name.isdecimal()
+    if not numbered or latest_run(runs) != folder:
         return f"striate train {_quoted(data)} --run {_quoted(folder.path)}"
     where = "" if runs == RUNS else f" --runs {_quoted(runs)}"
     return f"striate train {_quoted(data)} --resume{where}"
