@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from guards import poison
+from isas import NATIVE
 from numpy_program import NumpyProgram
 from striate.check import check
 from striate.errors import BudgetError, CompileError, InputError, NetError
@@ -92,7 +93,7 @@ def test_no_bit_depends_on_the_number_of_threads(name: str) -> None:
                 np.testing.assert_array_equal(values, more.weights[node][parameter])
 
 
-@pytest.mark.parametrize("target", ["host", "sse2"])
+@pytest.mark.parametrize("target", ["host", *(isa.name for isa in NATIVE)])
 @pytest.mark.parametrize("exact", [False, True])
 def test_targets_and_exactness(target: str, exact: bool) -> None:
     net = network(NETS["list"])

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from one_task import run_task
 
-from striate.kernels import Isa, candidates_for, host, target
+from isas import FOREIGN, NATIVE
+from striate.kernels import Isa, candidates_for
 from striate.kernels.compile import llvm_text, object_code
 from striate.layers import Layer, Shape
 from striate.layers.base import Mode
@@ -16,8 +17,7 @@ from striate.plan import Task
 
 Array = NDArray[np.generic]
 Arrays = dict[str, Array]
-ISAS = [host(), target("sse2")]
-FOREIGN = [target("avx512"), target("neon")]
+ISAS = NATIVE
 
 
 @dataclass

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from examples import example
+from isas import NATIVE, SHAPES
 from striate.errors import InputError
 from striate.kernels import Isa, host, target
 from striate.kernels.compile import llvm_text, object_code
@@ -22,7 +23,7 @@ DIRECT = (DirectForward, DirectBackward)
 TOLERANCE = 3e-6
 
 
-@pytest.mark.parametrize("isa", [host(), target("sse2")], ids=lambda isa: isa.name)
+@pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
 @pytest.mark.parametrize("text", Conv.examples)
 def test_examples(text: str, isa: Isa) -> None:
     conv, (x,) = example(text)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from one_task import run_task
 
-from striate.kernels import Isa, elementary, host, target
+from isas import NATIVE
+from striate.kernels import Isa, elementary, host
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.only_way import OnlyWay
@@ -20,7 +21,7 @@ from striate.kernels.vector_loop import STASH_BYTES, chunks_of, for_vectors, par
 from striate.layers import Shape
 from striate.plan import Launch, Lowering, Task
 
-ISAS = [host(), target("sse2")]
+ISAS = NATIVE
 POWERS = {"power 0.3": 0.3, "power -0.75": -0.75, "power 2.5": 2.5, "power 7.25": 7.25}
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples import example
+from isas import NATIVE, SHAPES
 from striate.kernels import Isa, host, target
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_pointwise import PointwiseBackward, PointwiseForward
@@ -26,7 +27,7 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("isa", [host(), target("sse2")], ids=lambda isa: isa.name)
+@pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_examples(text: str, isa: Isa) -> None:
     conv, (x,) = example(text)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples import example
+from isas import NATIVE, SHAPES
 from striate.kernels import Isa, candidates_for, host, target
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
@@ -32,7 +33,7 @@ def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
     np.testing.assert_allclose(found, np.correlate(data, taps), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("isa", [host(), target("sse2")], ids=lambda isa: isa.name)
+@pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
 @pytest.mark.parametrize(
     ("text", "passes"),
     [
@@ -49,7 +50,9 @@ def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
 )
 def test_examples(text: str, passes: int, isa: Isa) -> None:
     conv, (x,) = example(text)
-    assert check(WINOGRAD, conv, x, isa, TOLERANCE) >= passes
+    # Wider blocks of filters do not divide every number of channels: backward then refuses.
+    least = passes if isa.tile_columns <= 16 else 1
+    assert check(WINOGRAD, conv, x, isa, TOLERANCE) >= least
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
