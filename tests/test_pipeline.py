@@ -15,10 +15,11 @@ from isas import NATIVE
 from numpy_program import NumpyProgram
 from striate.check import check
 from striate.errors import BudgetError, CompileError, InputError, NetError
-from striate.graph import Network
+from striate.graph import Network, build
 from striate.layers import SoftmaxLoss, SvmLoss
+from striate.notation import parse
 from striate.optimizers import Optimizer, optimizer
-from striate.pipeline import Training, compile_net, read_graph, require_memory
+from striate.pipeline import Training, compile_net, require_memory
 from striate.run import Program
 from striate.train.initialise import initialise
 
@@ -37,7 +38,7 @@ NETS = {
 
 
 def network(text: str) -> Network:
-    graph = read_graph(text)
+    graph = build(parse(text))
     return Network(graph, initialise(check(graph).parameters, seed=3))
 
 
@@ -288,7 +289,7 @@ def test_what_cannot_be_compiled_is_refused() -> None:
         compile_net(net, 4, target_name="mmx")
     assert str(caught.value) == "unknown target 'mmx': expected host, sse2, avx2, avx512, neon"
     with pytest.raises(NetError):
-        compile_net(Network(read_graph("INPUT 9x9x1 -> POOL2 -> FC 2")), 4)
+        compile_net(Network(build(parse("INPUT 9x9x1 -> POOL2 -> FC 2"))), 4)
     program = compile_net(net, 4, threads=1)
     with pytest.raises(BudgetError) as refused:
         require_memory(program.plan, 1000)

@@ -1,18 +1,16 @@
-"""The whole way of a net on one screen: parse, build, check, plan, kernels, program."""
+"""The way from a net to its program on one screen: check, plan, kernels, program."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from striate.check import Checked, available_memory, check
 from striate.check.numbers import in_bytes
 from striate.errors import BudgetError, CompileError, InputError
-from striate.graph import Graph, Network, build
+from striate.graph import Network
 from striate.kernels import Isa, Library, candidates_for, host, merge, runs_here, target
 from striate.layers import Loss
-from striate.notation import Variable, parse, parse_file
 from striate.optimizers import Optimizer
 from striate.plan import Launch, Plan, make_plan
 from striate.run import Program, default_threads
@@ -33,13 +31,6 @@ class Training:
     loss: Loss
     optimizer: Optimizer
     clip: float | None = None
-
-
-def read_graph(source: str | Path, /, **variables: Variable) -> Graph:
-    """The graph of a net's text, or of the file at a path."""
-    if isinstance(source, Path):
-        return build(parse_file(source, **variables))
-    return build(parse(source, "<net>", **variables))
 
 
 def plan_net(

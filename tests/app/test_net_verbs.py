@@ -12,7 +12,7 @@ from command_line import look_on, refusal, striate
 from striate import zoo
 from striate.app.glossary import GROUPS, WORDS
 from striate.app.terms import ALIASES
-from striate.zoo.find import find_graph
+from striate.zoo.find import find_net
 
 PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
 
@@ -208,7 +208,7 @@ def test_a_step_of_augmentation_tells_how_it_is_written() -> None:
 @pytest.mark.parametrize("name", zoo.names())
 def test_the_notation_that_is_explained_is_the_net(name: str) -> None:
     text = striate("explain", name).out.partition("Notation\n")[2]
-    assert find_graph(text) == find_graph(name)
+    assert find_net(text).graph() == find_net(name).graph()
 
 
 def test_the_zoo_lists_its_nets_and_writes_one() -> None:

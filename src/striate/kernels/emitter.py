@@ -142,11 +142,6 @@ class Emitter:
         chosen = self.builder.select(condition.ir, yes.ir, no.ir)
         return Pointer(self, chosen, yes.element)
 
-    def lanes_of(self, vector: Value) -> list[Value]:
-        """A vector's elements, one by one."""
-        numbers = (ir.Constant(ir.IntType(32), lane) for lane in range(self.lanes))
-        return [Value(self, self.builder.extract_element(vector.ir, n)) for n in numbers]
-
     def fma(self, a: Operand, b: Operand, c: Value) -> Value:
         """a·b + c in one instruction where the target has one."""
         x, y = self.like(a, c), self.like(b, c)

@@ -69,11 +69,6 @@ def find_net(source: str | Path, /, **variables: Variable) -> NetText:
     return NetText(found, where, variables, frozenset(SIZES) & used - variables.keys())
 
 
-def find_graph(source: str | Path, /, **variables: Variable) -> Graph:
-    """The graph of a net; see `find_net`."""
-    return find_net(source, **variables).graph()
-
-
 def _text_of(source: str | Path) -> tuple[str, str]:
     """The notation, and what errors call it."""
     if isinstance(source, Path):
