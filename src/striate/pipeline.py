@@ -76,7 +76,7 @@ def require_scores(checked: Checked) -> None:
 
 def require_memory(plan: Plan, available: int | None, threads: int = 1) -> None:
     """Raise BudgetError if a plan's memory exceeds the available bytes, where those are known."""
-    private = max((launch.kernel.private for launch in launches(plan)), default=0)
+    private = max((launch.private for launch in launches(plan)), default=0)
     needed = sum(plan.regions.values()) + threads * private
     if available is None or needed <= available:
         return

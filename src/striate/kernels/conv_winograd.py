@@ -50,36 +50,37 @@ def convolution(
     batch: int,
     cut: Tiling,
     y: Shape,
-    bias: bool = False,
+    roles: tuple[str | int, ...],
     relu: bool = False,
-    masked: bool = False,
-) -> WinogradConvolution:
-    """The kernel from a tiling of the input to a volume of shape y.
+) -> Launch:
+    """The launch from a tiling of the input to a volume of shape y.
 
     The tiles are cut evenly in blocks; where that gives too few chunks to share between threads,
     the filters are cut too, at the price of transforming the data once for each part.
+
+    Args:
+        isa: the target.
+        batch: number of images.
+        cut: the tiling.
+        y: shape of the output.
+        roles: input, transformed filters, bias, output and mask; bias and mask may be 0.
+        relu: whether max(0, .) follows.
     """
     tiles = batch * cut.per_image
     pieces = quotient(tiles, BLOCK)
     block = multiple(quotient(tiles, pieces), isa.tile_rows)
     blocks = quotient(y.channels, isa.tile_columns)
-    parts = max(1, min(quotient(CHUNKS, pieces), blocks // GROUP))
-    return WinogradConvolution(
-        *(cut, (y.height, y.width), y.channels, block),
-        columns=isa.tile_columns,
-        part=quotient(blocks, parts),
-        lanes=isa.lanes,
-        bias=bias,
+    part = quotient(blocks, max(1, min(quotient(CHUNKS, pieces), blocks // GROUP)))
+    parts = quotient(blocks, part)
+    kernel = WinogradConvolution(
+        *(cut.step, multiple(BLOCK, isa.tile_rows), isa.tile_columns, isa.lanes),
+        bias=roles[2] != 0,
         relu=relu,
-        masked=masked,
+        masked=roles[4] != 0,
     )
-
-
-def _launch(kernel: WinogradConvolution, batch: int, roles: tuple[str | int, ...]) -> Launch:
-    tiles = batch * kernel.tiling.per_image
-    parts = quotient(quotient(kernel.filters, kernel.columns), kernel.part)
-    mask = "x0" if kernel.masked else 0
-    return Launch(kernel, quotient(tiles, kernel.tiles) * parts, (*roles, tiles, mask))
+    sizes = tiles, block, y.channels, part, parts, y.height, y.width, *cut.arguments
+    chunks = quotient(tiles, block) * parts
+    return Launch(kernel, chunks, (*roles, *sizes), room=kernel.scratch(cut.channels))
 
 
 def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
@@ -121,10 +122,10 @@ class WinogradForward:
         pack = Launch(TransformFilters(size, self.isa.lanes), blocks, arguments, prepare=True)
         cut = tiling(x, task.output, (sides[0], sides[2]), size)
         relu = task.detail.get("relu", False)
-        kernel = convolution(self.isa, task.batch, cut, task.output, conv.bias, relu)
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y")
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", 0)
+        main = convolution(self.isa, task.batch, cut, task.output, roles, relu)
         packed = blocks * POSITIONS * x.channels * columns * 4
-        return Lowering((pack, _launch(kernel, task.batch, roles)), scratch={"packed": packed})
+        return Lowering((pack, main), scratch={"packed": packed})
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,9 @@ class WinogradBackward:
         pack = Launch(TransformFlipped(size), blocks, arguments)
         before = (size - 1 - sides[0], size - 1 - sides[2])
         cut = tiling(task.output, x, before, size)
-        masked = task.detail.get("mask", False)
-        kernel = convolution(self.isa, task.batch, cut, x, masked=masked)
-        main = _launch(kernel, task.batch, ("dy", "scratch.packed", 0, "dx0"))
+        mask = "x0" if task.detail.get("mask") else 0
+        roles = ("dy", "scratch.packed", 0, "dx0", mask)
+        main = convolution(self.isa, task.batch, cut, x, roles)
         return (pack, main), {"packed": blocks * POSITIONS * conv.filters * columns * 4}
 
     def _by_filters(self, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
@@ -177,22 +178,19 @@ class WinogradBackward:
         blocks = y.channels // isa.tile_columns
         groups = quotient(blocks, GROUP)
         slices = max(1, min(quotient(tiles, BLOCK), CHUNKS // groups))
+        left = x.channels % isa.tile_rows
         kernel = WinogradFilterGradient(
-            data,
-            Tiling(
-                *(y.height, y.width, y.channels, (0, 0), data.rows, data.columns),
-                *(data.step, data.step),
-            ),
-            BLOCK,
-            slices,
-            GROUP,
-            isa.tile_columns,
-            isa.lanes,
+            *(data.step, BLOCK, GROUP, isa.tile_columns, isa.lanes, left)
         )
-        main = Launch(kernel, slices * groups, ("x0", "dy", "scratch.partial", tiles))
+        outputs = (y.height, y.width, y.channels, 0, 0, data.rows, data.columns)
+        sizes = (tiles, slices, *data.arguments, *outputs)
+        main = Launch(
+            *(kernel, slices * groups, ("x0", "dy", "scratch.partial", *sizes)),
+            room=kernel.scratch(x.channels, y.channels),
+        )
         bias = "dw.b" if conv.bias else 0
         arguments = ("scratch.partial", "dw.w", bias, x.channels, slices, blocks)
         total = Launch(
             SumWinogradGradient(size, isa.tile_columns, isa.lanes, conv.bias), blocks, arguments
         )
-        return (main, total), {"partial": slices * blocks * kernel.block_values * 4}
+        return (main, total), {"partial": slices * blocks * kernel.block_values(x.channels) * 4}

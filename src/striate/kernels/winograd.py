@@ -14,28 +14,30 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy
-from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.values import Operand, Pointer, Value
+from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_tiles import Tile, Tiling
 from striate.kernels.winograd_transform import transform
 
 TILE = 6
 POSITIONS = TILE * TILE
+SIZES = 12
+"""The slot from which on a tiling's numbers stand."""
 SKEW = 16
 """Floats between positions, so that 36 of them do not fall on the same cache sets."""
 
 
 @dataclass(frozen=True)
 class WinogradConvolution(NativeKernel):
-    """x, transformed filters, bias, y, number of tiles, mask. One chunk is one block of tiles
-    and one part of the filters.
+    """x, transformed filters, bias, y, mask, number of tiles, tiles in a block, filters, blocks of
+    filters in a part, parts, rows and columns of the output, `Tiling.arguments`.
+
+    One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
 
     Attributes:
-        tiling: of the input into 6x6 patches; its step is the size of a tile of output.
-        output: rows and columns of the output.
-        filters: the depth of the output.
-        tiles: in a block; a multiple of the micro-tile's rows.
+        step: rows (and columns) of a tile of output.
+        room: the most tiles in a block.
         columns: filters in a block.
-        part: blocks of filters in a chunk.
         lanes: of a vector.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
@@ -43,77 +45,74 @@ class WinogradConvolution(NativeKernel):
             rest is zero: the backward pass of a RELU.
     """
 
-    tiling: Tiling
-    output: tuple[int, int]
-    filters: int
-    tiles: int
+    step: int
+    room: int
     columns: int
-    part: int
     lanes: int
     bias: bool
     relu: bool = False
     masked: bool = False
 
     @property
-    def _data_stride(self) -> int:
-        return self.tiles * self.tiling.channels + SKEW
-
-    @property
     def _product_stride(self) -> int:
-        return self.tiles * self.columns + SKEW
+        return self.room * self.columns + SKEW
 
-    @property
-    def private(self) -> int:
-        values = POSITIONS * (self._data_stride + self._product_stride)
-        values += (
-            self.tiling.patch_values
-            + POSITIONS * self.lanes
-            + 2 * self.tiling.step**2 * self.columns
-        )
-        return 4 * values
+    def scratch(self, channels: int) -> int:
+        """Bytes of private memory for an input of this depth."""
+        corner = self.step**2 * self.columns
+        positions: int = self._data_stride(channels) + self._product_stride + self.lanes
+        return 4 * (POSITIONS * positions + 2 * corner + TILE * TILE * channels)
+
+    def _data_stride(self, channels: Operand) -> Operand:
+        return channels * self.room + SKEW
 
     def emit(self, e: Emitter) -> None:
-        x, filters, bias, y = (e.pointer(i) for i in range(4))
-        mask = e.pointer(5)
-        blocks = -(-self.filters // self.columns)
-        parts = -(-blocks // self.part)
-        first, first_block = e.chunk // parts * self.tiles, e.chunk % parts * self.part
-        count = e.integer_minimum(e.argument(4) - first, self.tiles)
-        data = e.scratch
-        products = data + POSITIONS * self._data_stride
-        patch = products + POSITIONS * self._product_stride
-        between = patch + self.tiling.patch_values
+        x, filters, bias, y, mask = (e.pointer(i) for i in range(5))
+        tiles, most, depth, part, parts, height, width = (e.argument(i) for i in range(5, 12))
+        tiling = Tiling.read(e, SIZES, self.step, TILE)
+        distance = self._data_stride(tiling.channels)
+        first, first_block = e.chunk // parts * most, e.chunk % parts * part
+        count = e.integer_minimum(tiles - first, most)
+        products = e.scratch
+        between = products + POSITIONS * self._product_stride
         corner = between + POSITIONS * e.lanes
-        with e.loop(count) as t:
-            start, stride = self.tiling.patch(e, x, first + t, patch, self.tiling.channels)
-            to = data + t * self.tiling.channels
-            transform_data(e, self.tiling, start, stride, to, self._data_stride, between)
-        size = POSITIONS * self.tiling.channels * self.columns
-        last_block = e.integer_minimum(first_block + self.part, blocks)
+        data = corner + 2 * self.step**2 * self.columns
+        patch = data + distance * POSITIONS
+        with tiling.walk(e, first, count) as (t, tile):
+            start, stride = tiling.patch(e, x, tile, patch, tiling.channels)
+            transform_data(e, tiling, start, stride, data + t * tiling.channels, distance, between)
+        size = tiling.channels * (POSITIONS * self.columns)
+        blocks = (depth + (self.columns - 1)) // self.columns
+        last_block = e.integer_minimum(first_block + part, blocks)
         with e.loop(last_block, start=first_block) as block:
-            self._multiply(e, data, filters + block * size, products, count)
+            factors = data, filters + block * size
+            self._multiply(e, factors, products, (count, tiling.channels))
             k = block * self.columns
-            wanted = e.integer_minimum(self.filters - k, self.columns)
-            out = Target(bias + k, y + k, mask + k)
-            with e.loop(count) as t:
-                tile = first + t
+            to = Target(bias + k, y + k, mask + k)
+            output = Output(height, width, depth, e.integer_minimum(depth - k, self.columns))
+            with tiling.walk(e, first, count) as (t, tile):
                 source = products + t * self.columns
-                self._transform_back(e, source, out, tile, wanted, between, corner)
+                self._transform_back(e, source, to, tile, output, between, corner)
 
     def _multiply(
-        self, e: Emitter, data: Pointer, filters: Pointer, products: Pointer, count: Value
+        self,
+        e: Emitter,
+        factors: tuple[Pointer, Pointer],
+        products: Pointer,
+        sizes: tuple[Value, Value],
     ) -> None:
         """For each position: tiles x channels times channels x one block of filters."""
-        depth, rows = self.tiling.channels, e.isa.tile_rows
+        (data, filters), (count, depth), rows = factors, sizes, e.isa.tile_rows
+        distance = self._data_stride(depth)
         vectors = range(self.columns // e.lanes)
         with e.loop(POSITIONS) as p, e.loop(count, step=rows) as t:
-            source = data + p * self._data_stride + t * depth
+            source = data + p * distance + t * depth
             weights = filters + p * (depth * self.columns)
             sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(rows)]
             with e.loop(depth) as c:
                 loaded = [weights.vector(c * self.columns + v * e.lanes) for v in vectors]
                 for r in range(rows):
-                    value = source.broadcast(c + r * depth)
+                    value = source.broadcast(c + depth * r)
                     for total, w in zip(sums[r], loaded, strict=True):
                         total.value = e.fma(value, w, total.value)
             target = products + p * self._product_stride + t * self.columns
@@ -126,22 +125,23 @@ class WinogradConvolution(NativeKernel):
         e: Emitter,
         source: Pointer,
         to: Target,
-        tile: Value,
-        wanted: Value,
+        tile: Tile,
+        output: Output,
         between: Pointer,
         corner: Pointer,
     ) -> None:
         """AT·m·A of one tile and block; what the output's edge cuts off goes through ``corner``."""
-        width, out = self.output[1], self.tiling.step
-        start, whole, edge = self._place(e, tile, wanted)
+        out = self.step
+        start, whole, edge = self._place(e, tile, output)
         corner_mask = corner + out * out * self.columns
+        row = output.width * output.depth
         if self.masked:
             with e.when(whole ^ True):
                 self._copy_edge(e, to.mask + start, corner_mask, edge, back=False)
         y = e.select_pointer(whole, to.y + start, corner)
         mask = e.select_pointer(whole, to.mask + start, corner_mask)
-        pixel = e.select(whole, e.integer(self.filters), e.integer(self.columns))
-        line = e.select(whole, e.integer(width * self.filters), e.integer(out * self.columns))
+        pixel = e.select(whole, output.depth, self.columns)
+        line = e.select(whole, row, out * self.columns)
         with e.loop(self.columns, step=e.lanes) as v:
             offset = to.bias.vector(v) if self.bias else None
 
@@ -156,30 +156,40 @@ class WinogradConvolution(NativeKernel):
                     total = e.select(mask.vector(place) > 0.0, total, 0.0)
                 y.store_vector(total, place)
 
-            transform(e, self.tiling.minimal.output, load, store, between)
+            transform(e, minimal(out, TILE + 1 - out).output, load, store, between)
         with e.when(whole ^ True):
             self._copy_edge(e, to.y + start, corner, edge, back=True)
 
-    def _place(self, e: Emitter, tile: Value, wanted: Value) -> tuple[Value, Value, Edge]:
+    def _place(self, e: Emitter, tile: Tile, output: Output) -> tuple[Value, Value, Edge]:
         """A tile's first output, whether all of it lies in the output, and how much does."""
-        (height, width), out = self.output, self.tiling.step
-        image, rest = tile // self.tiling.per_image, tile % self.tiling.per_image
-        row, column = rest // self.tiling.columns * out, rest % self.tiling.columns * out
-        start = ((image * height + row) * width + column) * self.filters
-        whole = (row <= height - out) & (column <= width - out) & wanted.equals(self.columns)
+        height, width, out = output.height, output.width, self.step
+        row, column = tile.row * out, tile.column * out
+        start = ((tile.image * height + row) * width + column) * output.depth
+        whole = (row <= height - out) & (column <= width - out)
+        whole = whole & output.wanted.equals(self.columns)
         rows = e.integer_minimum(height - row, out)
         columns = e.integer_minimum(width - column, out)
-        return start, whole, Edge(rows, columns, wanted)
+        return start, whole, Edge(rows, columns, output)
 
     def _copy_edge(
         self, e: Emitter, volume: Pointer, corner: Pointer, edge: Edge, back: bool
     ) -> None:
         """Between a volume and a tile of its own, as much as lies in the volume."""
-        width, out = self.output[1], self.tiling.step
+        output = edge.output
         with e.loop(edge.rows) as i, e.loop(edge.columns) as j:
-            place = volume + (i * width + j) * self.filters
-            tile = corner + (i * out + j) * self.columns
-            copy(e, place if back else tile, tile if back else place, edge.filters)
+            place = volume + (i * output.width + j) * output.depth
+            tile = corner + (i * self.step + j) * self.columns
+            copy(e, place if back else tile, tile if back else place, output.wanted)
+
+
+@dataclass(frozen=True)
+class Output:
+    """The volume that tiles are put in, and how many filters of a block are wanted."""
+
+    height: Value
+    width: Value
+    depth: Value
+    wanted: Value
 
 
 @dataclass(frozen=True)
@@ -188,7 +198,7 @@ class Edge:
 
     rows: Value
     columns: Value
-    filters: Value
+    output: Output
 
 
 def transform_data(
@@ -197,7 +207,7 @@ def transform_data(
     source: Pointer,
     stride: Value,
     to: Pointer,
-    distance: int,
+    distance: Value,
     between: Pointer,
 ) -> None:
     """BT·d·B of one patch, for all channels.
@@ -212,13 +222,14 @@ def transform_data(
         between: room for 36 vectors.
     """
     depth = tiling.channels
+    rows, positions = ([step * i for i in range(TILE)] for step in (stride, distance))
     with e.loop(depth, step=e.lanes) as c:
         patch, target = source + c, to + c
 
         def load(column: Value, i: int) -> Value:
-            return patch.vector(stride * i + column * depth)
+            return patch.vector(rows[i] + column * depth)
 
         def store(i: Value, j: int, value: Value) -> None:
-            target.store_vector(value, (i * TILE + j) * distance)
+            target.store_vector(value, i * distance * TILE + positions[j])
 
         transform(e, tiling.minimal.data, load, store, between)

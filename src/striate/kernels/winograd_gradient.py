@@ -13,134 +13,142 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.shuffles import transpose
-from striate.kernels.values import Pointer, Value
+from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd import POSITIONS, SKEW, TILE, transform_data
-from striate.kernels.winograd_matrices import Minimal, minimal
-from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_tiles import NUMBERS, Tiling
 from striate.kernels.winograd_transform import transform
 
 
 @dataclass(frozen=True)
 class WinogradFilterGradient(NativeKernel):
-    """x, dy, partial sums, number of tiles. One chunk is one slice of the tiles and one group of
-    blocks of filters. A partial block is [36 · channels + 1][columns]; its last row is the bias's.
+    """x, dy, partial sums, number of tiles, slices that they are cut in, `Tiling.arguments` of the
+    patches of input and of the tiles of the output's gradient.
+
+    One chunk is one slice of the tiles and one group of blocks of filters. A partial block is
+    [36 · channels + 1][columns]; its last row is the bias's.
 
     Attributes:
-        data: the patches of input.
-        gradient: the tiles of the output's gradient.
+        step: rows (and columns) of a tile of the gradient.
         tiles: in a block that is transformed at once.
-        slices: parts that the tiles are cut in.
         group: blocks of filters in a chunk.
         columns: filters in a block.
         lanes: of a vector.
+        left: channels behind the last whole micro-tile.
     """
 
-    data: Tiling
-    gradient: Tiling
+    step: int
     tiles: int
-    slices: int
     group: int
     columns: int
     lanes: int
-
-    @property
-    def _minimal(self) -> Minimal:
-        return minimal(TILE + 1 - self.gradient.size, self.gradient.size)
-
-    @property
-    def _data_stride(self) -> int:
-        return self.tiles * self.data.channels + SKEW
+    left: int
 
     @property
     def _gradient_stride(self) -> int:
         return self.tiles * self.columns + SKEW
 
-    @property
-    def private(self) -> int:
-        values = POSITIONS * (self._data_stride + self._gradient_stride + self.lanes)
-        return 4 * (values + self.data.patch_values + self.gradient.patch_values)
+    def _data_stride(self, channels: Operand) -> Operand:
+        return channels * self.tiles + SKEW
 
-    @property
-    def block_values(self) -> int:
+    def scratch(self, channels: int, filters: int) -> int:
+        """Bytes of private memory for an input and a gradient of these depths."""
+        positions: int = self._data_stride(channels) + self._gradient_stride + self.lanes
+        return 4 * (POSITIONS * positions + TILE * TILE * channels + self.step**2 * filters)
+
+    def block_values(self, channels: Operand) -> Operand:
         """Values of one partial block."""
-        return (POSITIONS * self.data.channels + 1) * self.columns
+        return (channels * POSITIONS + 1) * self.columns
 
     def emit(self, e: Emitter) -> None:
         x, dy, partial = (e.pointer(i) for i in range(3))
-        tiles, blocks = e.argument(3), self.gradient.channels // self.columns
-        groups = -(-blocks // self.group)
+        tiles, slices = e.argument(3), e.argument(4)
+        inputs = Tiling.read(e, 5, self.step, TILE)
+        outputs = Tiling.read(e, 5 + NUMBERS, self.step, self.step)
+        size, distance = self.block_values(inputs.channels), self._data_stride(inputs.channels)
+        blocks = outputs.channels // self.columns
+        groups = (blocks + (self.group - 1)) // self.group
         part, first_block = e.chunk // groups, e.chunk % groups * self.group
         count = e.integer_minimum(blocks - first_block, self.group)
-        sums = partial + (part * blocks + first_block) * self.block_values
-        fill(e, sums, count * self.block_values)
-        data = e.scratch
-        gradients = data + POSITIONS * self._data_stride
+        sums = partial + (part * blocks + first_block) * size
+        fill(e, sums, count * size)
+        gradients = e.scratch
         between = gradients + POSITIONS * self._gradient_stride
-        patch = between + POSITIONS * e.lanes
-        corner = patch + self.data.patch_values
-        start, stop = part * tiles // self.slices, (part + 1) * tiles // self.slices
+        data = between + POSITIONS * e.lanes
+        patch = data + distance * POSITIONS
+        corner = patch + inputs.patch_values
+        start, stop = part * tiles // slices, (part + 1) * tiles // slices
         with e.loop(stop, start=start, step=self.tiles) as first:
             here = e.integer_minimum(stop - first, self.tiles)
-            with e.loop(here) as t:
-                where, stride = self.data.patch(e, x, first + t, patch, self.data.channels)
-                to = data + t * self.data.channels
-                transform_data(e, self.data, where, stride, to, self._data_stride, between)
+            with inputs.walk(e, first, here) as (t, tile):
+                where, stride = inputs.patch(e, x, tile, patch, inputs.channels)
+                to = data + t * inputs.channels
+                transform_data(e, inputs, where, stride, to, distance, between)
             with e.loop(count) as block:
-                total = sums + block * self.block_values
+                total = sums + block * size
                 k = (first_block + block) * self.columns
-                bias = total + POSITIONS * self.data.channels * self.columns
-                with e.loop(here) as t:
-                    where, stride = self.gradient.patch(e, dy + k, first + t, corner, self.columns)
+                bias = total + inputs.channels * (POSITIONS * self.columns)
+                with outputs.walk(e, first, here) as (t, tile):
+                    where, stride = outputs.patch(e, dy + k, tile, corner, self.columns)
                     to = gradients + t * self.columns
-                    self._transform_gradient(e, where, stride, to, bias, between)
-                self._multiply(e, data, gradients, total, here)
+                    self._transform_gradient(e, (where, stride), outputs, to, bias, between)
+                self._multiply(e, (data, gradients), total, (here, inputs.channels))
 
     def _transform_gradient(
         self,
         e: Emitter,
-        source: Pointer,
-        stride: Value,
+        patch_rows: tuple[Pointer, Value],
+        outputs: Tiling,
         to: Pointer,
         bias: Pointer,
         between: Pointer,
     ) -> None:
         """G·dy·Gᵀ of one tile and block; the tile's values are added to the bias's sum."""
-        depth = self.gradient.channels
+        source, stride = patch_rows
+        rows = [stride * i for i in range(self.step)]
+        matrix = minimal(TILE + 1 - self.step, self.step).filter
         with e.loop(self.columns, step=e.lanes) as v:
             patch, target = source + v, to + v
             total = e.variable(bias.vector(v))
 
             def load(column: Value, i: int) -> Value:
-                value = patch.vector(stride * i + column * depth)
+                value = patch.vector(rows[i] + column * outputs.channels)
                 total.value = total.value + value
                 return value
 
             def store(i: Value, j: int, value: Value) -> None:
                 target.store_vector(value, (i * TILE + j) * self._gradient_stride)
 
-            transform(e, self._minimal.filter, load, store, between)
+            transform(e, matrix, load, store, between)
             bias.store_vector(total.value, v)
 
     def _multiply(
-        self, e: Emitter, data: Pointer, gradients: Pointer, sums: Pointer, count: Value
+        self,
+        e: Emitter,
+        factors: tuple[Pointer, Pointer],
+        sums: Pointer,
+        sizes: tuple[Value, Value],
     ) -> None:
         """For each position: channels x tiles times tiles x one block, added to the sums."""
-        depth, rows = self.data.channels, e.isa.tile_rows
-        whole, left = divmod(depth, rows)
+        (data, gradients), (_, depth), rows = factors, sizes, e.isa.tile_rows
+        distance, whole = self._data_stride(depth), depth - self.left
         with e.loop(POSITIONS) as p:
-            x, dy = data + p * self._data_stride, gradients + p * self._gradient_stride
+            x, dy = data + p * distance, gradients + p * self._gradient_stride
             to = sums + p * (depth * self.columns)
-            if whole:
-                with e.loop(whole) as i:
-                    c = i * rows
-                    self._tile(e, x + c, dy, to + c * self.columns, count, rows)
-            if left:
-                rest = whole * rows
-                self._tile(e, x + rest, dy, to + rest * self.columns, count, left)
+            with e.loop(whole, step=rows) as c:
+                self._tile(e, (x + c, dy), to + c * self.columns, sizes, rows)
+            if self.left:
+                self._tile(e, (x + whole, dy), to + whole * self.columns, sizes, self.left)
 
     def _tile(
-        self, e: Emitter, x: Pointer, dy: Pointer, to: Pointer, count: Value, rows: int
+        self,
+        e: Emitter,
+        factors: tuple[Pointer, Pointer],
+        to: Pointer,
+        sizes: tuple[Value, Value],
+        rows: int,
     ) -> None:
+        (x, dy), (count, depth) = factors, sizes
         vectors = range(self.columns // e.lanes)
         sums = [
             [e.variable(to.vector(r * self.columns + v * e.lanes)) for v in vectors]
@@ -149,7 +157,7 @@ class WinogradFilterGradient(NativeKernel):
         with e.loop(count) as t:
             loaded = [dy.vector(t * self.columns + v * e.lanes) for v in vectors]
             for r in range(rows):
-                value = x.broadcast(t * self.data.channels + r)
+                value = x.broadcast(t * depth + r)
                 for total, w in zip(sums[r], loaded, strict=True):
                     total.value = e.fma(value, w, total.value)
         for r in range(rows):

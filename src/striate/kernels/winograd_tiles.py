@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy, fill
-from striate.kernels.values import Pointer, Value
+from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Minimal, minimal
+
+NUMBERS = 7
+"""Numbers of a tiling that are arguments of a launch."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Which image a tile is of, and its row and column among that image's tiles."""
+
+    image: Value
+    row: Value
+    column: Value
 
 
 @dataclass(frozen=True)
 class Tiling:
     """A volume cut into tiles, each seen as a square patch with its padding.
+
+    A plan knows the sizes as numbers; a kernel, which is the same for all volumes, reads them from
+    the arguments of its launch. Only ``step`` and ``size`` shape its code.
 
     Attributes:
         height, width, channels: of the volume that patches are taken from.
@@ -22,17 +39,30 @@ class Tiling:
         size: rows (and columns) of a patch.
     """
 
-    height: int
-    width: int
-    channels: int
-    before: tuple[int, int]
-    rows: int
-    columns: int
+    height: Operand
+    width: Operand
+    channels: Operand
+    before: tuple[Operand, Operand]
+    rows: Operand
+    columns: Operand
     step: int
     size: int
 
+    @classmethod
+    def read(cls, e: Emitter, slot: int, step: int, size: int) -> Tiling:
+        """The tiling whose `arguments` stand from this slot on."""
+        height, width, channels, top, left, rows, columns = (
+            e.argument(slot + i) for i in range(NUMBERS)
+        )
+        return cls(height, width, channels, (top, left), rows, columns, step, size)
+
     @property
-    def per_image(self) -> int:
+    def arguments(self) -> tuple[int, ...]:
+        """The numbers that a launch hands to its kernel: `NUMBERS` of them."""
+        return self.height, self.width, self.channels, *self.before, self.rows, self.columns
+
+    @property
+    def per_image(self) -> Operand:
         """Tiles of one image."""
         return self.rows * self.columns
 
@@ -42,26 +72,37 @@ class Tiling:
         return minimal(self.step, self.size - self.step + 1)
 
     @property
-    def patch_values(self) -> int:
+    def patch_values(self) -> Operand:
         """Values of a patch."""
         return self.size * self.size * self.channels
 
-    def place(self, tile: Value) -> tuple[Value, Value, Value]:
-        """Image, and the first row and column of a tile's patch, perhaps inside the padding."""
-        image, rest = tile // self.per_image, tile % self.per_image
-        row, column = rest // self.columns, rest % self.columns
-        return image, row * self.step - self.before[0], column * self.step - self.before[1]
+    @contextmanager
+    def walk(self, e: Emitter, first: Value, count: Value) -> Iterator[tuple[Value, Tile]]:
+        """A loop over tiles: its index from 0, and the tile."""
+        image, rest = first // self.per_image, first % self.per_image
+        places = [e.variable(n) for n in (image, rest // self.columns, rest % self.columns)]
+        with e.loop(count) as t:
+            image, row, column = (place.value for place in places)
+            yield t, Tile(image, row, column)
+            across = column + 1
+            turns = across.equals(self.columns)
+            down = e.select(turns, row + 1, row)
+            ends = down.equals(self.rows)
+            places[0].value = e.select(ends, image + 1, image)
+            places[1].value = e.select(ends, 0, down)
+            places[2].value = e.select(turns, 0, across)
 
     def patch(
-        self, e: Emitter, x: Pointer, tile: Value, room: Pointer, depth: int
+        self, e: Emitter, x: Pointer, tile: Tile, room: Pointer, depth: Operand
     ) -> tuple[Pointer, Value]:
         """Where a tile's patch starts, and the distance of its rows.
 
         A patch that lies inside the image is used where it is; of one that does not, the first
         ``depth`` channels are copied to ``room`` with zeros around.
         """
-        image, top, left = self.place(tile)
-        volume = x + image * (self.height * self.width * self.channels)
+        top = tile.row * self.step - self.before[0]
+        left = tile.column * self.step - self.before[1]
+        volume = x + tile.image * (self.height * self.width * self.channels)
         inside = (top >= 0) & (left >= 0)
         inside = inside & (top <= self.height - self.size) & (left <= self.width - self.size)
         with e.when(inside ^ True), e.loop(self.size) as i:
@@ -74,7 +115,7 @@ class Tiling:
         return e.select_pointer(inside, start, room), stride
 
     def _patch_row(
-        self, e: Emitter, volume: Pointer, row: Value, left: Value, to: Pointer, depth: int
+        self, e: Emitter, volume: Pointer, row: Value, left: Value, to: Pointer, depth: Operand
     ) -> None:
         known = (row >= 0) & (row < self.height)
         with e.loop(self.size) as j:

@@ -106,12 +106,20 @@ class Launch:
         chunks: number of calls. It does not depend on the number of threads.
         arguments: the kernel's argument slots: a role, a role with an offset, or an integer.
         prepare: the launch depends on weights alone; inference runs it once, not at every call.
+        room: bytes of scratch memory that each thread needs for itself, where that depends on the
+            arguments; the kernel tells it otherwise.
     """
 
     kernel: Kernel
     chunks: int
     arguments: tuple[str | At | int, ...]
     prepare: bool = False
+    room: int = 0
+
+    @property
+    def private(self) -> int:
+        """Bytes of scratch memory that each thread needs for itself."""
+        return max(self.room, self.kernel.private)
 
 
 @dataclass(frozen=True)

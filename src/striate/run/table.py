@@ -80,7 +80,7 @@ class Table:
             if wanted(launch):
                 slots = np.array(self._resolve(launch.arguments, binding), np.int64)
                 self._slots.append(slots)
-                self.private = max(self.private, launch.kernel.private)
+                self.private = max(self.private, launch.private)
                 address = self._library.address(launch.kernel)
                 self._rows.append([address, slots.ctypes.data, launch.chunks, 0, 0])
 
