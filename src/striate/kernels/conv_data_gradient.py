@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_direct import DirectConvolution, band_rows, chunks_of, parts_of
+from striate.kernels.conv_direct import band_rows, convolution
 from striate.kernels.conv_pack import PackFlipped, blocks_of
+from striate.kernels.conv_sizes import ConvSizes
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
@@ -72,7 +73,7 @@ def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, i
 def _spread(isa: Isa, task: Task) -> Iterator[Launch]:
     """One convolution over the gradient, spread with zeros by the stride."""
     conv, (x,), y, batch = task.what, task.inputs, task.output, task.batch
-    window, masked = conv.window, task.detail.get("mask", False)
+    window, mask = conv.window, "x0" if task.detail.get("mask") else 0
     before = (window.reach[0] - 1 - window.sides[0], window.reach[1] - 1 - window.sides[2])
     rows = band_rows(x.height, 4 * y.channels * (x.width - 1 + window.reach[1]), 1, window.reach[0])
     panel = Panel(
@@ -80,16 +81,9 @@ def _spread(isa: Isa, task: Task) -> Iterator[Launch]:
         *(window.reach, (1, 1), before, window.stride),
     )
     depth = x.channels // conv.groups
-    kernel = DirectConvolution(
-        *(panel, x.height, conv.groups, depth, window.size, window.dilation),
-        bias=False,
-        parts=parts_of(isa, depth, batch * -(-x.height // rows)),
-        masked=masked,
-    )
+    sizes = ConvSizes(panel, x.height, conv.groups, depth, window.size, window.dilation)
     yield pack_flipped(isa, conv, x, *whole_filters(conv), 0)
-    yield Launch(
-        kernel, chunks_of(kernel, batch), ("dy", "scratch.flipped", 0, "dx0", "x0" if masked else 0)
-    )
+    yield convolution(isa, batch, sizes, ("dy", "scratch.flipped", 0, "dx0", mask))
 
 
 def _by_residues(isa: Isa, task: Task) -> Iterator[Launch]:
@@ -109,15 +103,16 @@ def _by_residues(isa: Isa, task: Task) -> Iterator[Launch]:
             if not rows.count * columns.count:
                 continue
             yield pack_flipped(isa, conv, x, rows, columns, offset)
-            kernel = _residue_kernel(isa, task, rows, columns)
+            sizes = _residue_sizes(task, rows, columns)
             start = 4 * (rows.residue * x.width + columns.residue) * x.channels
             packed = At("scratch.flipped", offset)
-            arguments = ("dy", packed, 0, At("dx0", start), At("x0", start) if masked else 0)
-            yield Launch(kernel, chunks_of(kernel, batch), arguments)
+            roles = ("dy", packed, 0, At("dx0", start), At("x0", start) if masked else 0)
+            full = (x.height, x.width)
+            yield convolution(isa, batch, sizes, roles, spacing=window.stride, full=full)
             offset += 4 * blocks * isa.tile_columns * rows.count * columns.count * filters
 
 
-def _residue_kernel(isa: Isa, task: Task, rows: Taps, columns: Taps) -> DirectConvolution:
+def _residue_sizes(task: Task, rows: Taps, columns: Taps) -> ConvSizes:
     conv, (x,), y = task.what, task.inputs, task.output
     size = (rows.count, columns.count)
     before = (rows.count - 1 - rows.shift, columns.count - 1 - columns.shift)
@@ -125,14 +120,7 @@ def _residue_kernel(isa: Isa, task: Task, rows: Taps, columns: Taps) -> DirectCo
     band = band_rows(rows.length, row_bytes, 1, rows.count)
     panel = Panel(y.height, y.width, y.channels, band, columns.length, size, (1, 1), before)
     depth = x.channels // conv.groups
-    return DirectConvolution(
-        *(panel, rows.length, conv.groups, depth, size, (1, 1)),
-        bias=False,
-        parts=parts_of(isa, depth, task.batch * -(-rows.length // band)),
-        masked=task.detail.get("mask", False),
-        spacing=conv.window.stride,
-        full=(x.height, x.width),
-    )
+    return ConvSizes(panel, rows.length, conv.groups, depth, size, (1, 1))
 
 
 def whole_filters(conv: Conv) -> tuple[Taps, Taps]:

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
+from striate.kernels.conv_sizes import ConvSizes
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
-from striate.kernels.memory_ops import clamped
-from striate.kernels.panel import Panel
+from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
-from striate.plan.records import Launch, Lowering, Task
+from striate.plan.records import At, Launch, Lowering, Task
 
 PANEL_BYTES = 128 * 1024
 """A band's panel should stay in the second-level cache beside the filters."""
 WANTED_CHUNKS = 16
+SIZES = 12
+"""The slot from which on the sizes stand."""
 
 
 @dataclass(frozen=True)
@@ -41,162 +43,148 @@ class Target:
 
 @dataclass(frozen=True)
 class DirectConvolution(NativeKernel):
-    """x, packed filters, bias, y, mask. One chunk is one band of output rows of one image, for
-    one part of the filters.
+    """x, packed filters, bias, y, mask, parts, whether the input itself serves as the panel of
+    every band, rows and columns from one output to the next in memory, rows and columns of the
+    volume that y is, the panel's size, `ConvSizes.arguments`.
+
+    One chunk is one band of output rows of one image, for one of the parts that the blocks of
+    filters are cut in. Private memory holds a table of where each pixel's window starts and where
+    its output goes, in which the last pixel fills up the last micro-tile; and the panel.
 
     Attributes:
-        panel: the band's view of the input, with all groups' channels.
-        output_rows: rows of the whole output; the last band may be shorter.
-        groups: of channels and filters.
-        filters: per group.
-        size: rows and columns of a filter.
-        dilation: distance between its cells.
+        left: filters (of a group) behind the last whole block.
+        runs: whether a row of a filter lies in one run in memory.
+        spread: whether the panel has zeros between the input's pixels.
         bias: whether the sums start from a bias.
-        parts: how many parts the blocks of filters are cut in.
         relu: whether max(0, .) follows.
         masked: whether only what lies where the mask, shaped like y, is positive is kept, and the
             rest is zero: the backward pass of a RELU.
-        spacing: rows and columns from one output to the next in memory; y then starts at the
-            first of them.
-        full: rows and columns of the volume that y is, where the spacing is not 1.
     """
 
-    panel: Panel
-    output_rows: int
-    groups: int
-    filters: int
-    size: tuple[int, int]
-    dilation: tuple[int, int]
+    left: int
+    runs: bool
+    spread: bool
     bias: bool
-    parts: int = 1
     relu: bool = False
     masked: bool = False
-    spacing: tuple[int, int] = (1, 1)
-    full: tuple[int, int] = (0, 0)
-
-    @property
-    def private(self) -> int:
-        return 0 if self._reads_input else self.panel.values * 4
-
-    @property
-    def _reads_input(self) -> bool:
-        """Whether the input itself serves as the panel of every band."""
-        visited = (self.output_rows - 1) * self.panel.stride[0] + 1
-        return self.panel.is_input_itself and visited <= self.panel.height
 
     def emit(self, e: Emitter) -> None:
         x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
-        panel = self.panel
-        bands = -(-self.output_rows // panel.rows)
-        part, rest = e.chunk % self.parts, e.chunk // self.parts
-        image, band = rest // bands, rest % bands
-        first = band * panel.rows
-        rows = e.integer_minimum(self.output_rows - first, panel.rows)
+        parts, reads_input, down, right, height, width, room = (
+            e.argument(i) for i in range(5, SIZES)
+        )
+        sizes = ConvSizes.read(e, SIZES, self.spread)
+        panel = sizes.panel
+        part, rest = e.chunk % parts, e.chunk // parts
+        bands = sizes.bands
+        image, first = rest // bands, rest % bands * panel.rows
+        rows = e.integer_minimum(sizes.output_rows - first, panel.rows)
         volume = x + image * (panel.height * panel.width * panel.channels)
-        if self._reads_input:
-            source = volume + first * (panel.stride[0] * panel.width * panel.channels)
-        else:
-            source = e.scratch
-            panel.emit(e, volume, first, rows, source)
-        start = self._row(image, first) * (self.groups * self.filters)
-        channels = panel.channels // self.groups
-        blocks = blocks_of(self.filters, e.isa.tile_columns)
-        values = self.size[0] * self.size[1] * channels * e.isa.tile_columns
-        with e.loop(self.groups) as group:
-            weights = packed + group * (blocks * values)
-            k = group * self.filters
+        direct = reads_input.equals(1)
+        with e.when(direct ^ True):
+            panel.emit(e, volume, first, rows, e.scratch)
+        line = panel.width * panel.channels
+        source = e.select_pointer(direct, volume + first * (panel.stride[0] * line), e.scratch)
+        line = e.select(direct, line, panel.row_length)
+        start = (image * height + first * down) * width * sizes.depth
+        inputs = e.room(room, "i64")
+        outputs = inputs + (panel.rows * panel.columns + e.isa.tile_rows)
+        band = _Band(e, self, sizes, line, rows * panel.columns, inputs, outputs)
+        band.write_places(rows, (down * width, right))
+        with e.loop(sizes.groups) as group:
+            k = group * sizes.filters
             to = Target(bias + k, y + start + k, mask + start + k)
-            self._blocks(e, source + group * channels, weights, values, to, rows, part)
+            blocks = (sizes.filters + (e.isa.tile_columns - 1)) // e.isa.tile_columns
+            weights = packed + group * (blocks * band.block)
+            band.part(source + group * sizes.channels, weights, to, (part, parts))
 
-    def _blocks(
-        self,
-        e: Emitter,
-        source: Pointer,
-        weights: Pointer,
-        values: int,
-        to: Target,
-        rows: Value,
-        part: Value,
+
+@dataclass(frozen=True)
+class _Band:
+    """One band in the making.
+
+    Attributes:
+        e: the emitter.
+        kernel: what is emitted.
+        sizes: of the convolution.
+        line: values from one row of the source to the next.
+        pixels: of output.
+        inputs, outputs: the table; see `DirectConvolution`.
+    """
+
+    e: Emitter
+    kernel: DirectConvolution
+    sizes: ConvSizes
+    line: Value
+    pixels: Value
+    inputs: Pointer
+    outputs: Pointer
+
+    @property
+    def block(self) -> Operand:
+        """Values of one packed block of filters."""
+        return self.sizes.cells * self.e.isa.tile_columns
+
+    def write_places(self, rows: Value, steps: tuple[Value, Value]) -> None:
+        """Write the table; a row and a column of outputs are so many pixels apart in y."""
+        e, panel, (down, right) = self.e, self.sizes.panel, steps
+        across, depth = panel.stride[1] * panel.channels, self.sizes.depth
+        with e.loop(rows) as row, e.loop(panel.columns) as column:
+            pixel = row * panel.columns + column
+            self.inputs.store(row * (panel.stride[0] * self.line) + column * across, pixel)
+            self.outputs.store((row * down + column * right) * depth, pixel)
+        with e.loop(e.isa.tile_rows) as i:
+            for table in (self.inputs, self.outputs):
+                table.store(table.load(self.pixels - 1), self.pixels + i)
+
+    def part(
+        self, source: Pointer, weights: Pointer, to: Target, part: tuple[Value, Value]
     ) -> None:
-        """The part's blocks of one group; the last block may have fewer filters."""
-        columns = e.isa.tile_columns
-        whole, left = divmod(self.filters, columns)
-        size = -(-blocks_of(self.filters, columns) // self.parts)
-        if whole:
-            stop = e.integer_minimum((part + 1) * size, whole)
-            with e.loop(stop, start=part * size) as block:
-                here = to.at(block * columns)
-                self._sweep(e, source, weights + block * values, here, rows, columns)
+        """A part's blocks of one group; the last block may have fewer filters."""
+        e, left, columns = self.e, self.kernel.left, self.e.isa.tile_columns
+        whole, (number, parts) = self.sizes.filters // columns, part
+        share = (whole + bool(left) + (parts - 1)) // parts
+        stop = e.integer_minimum((number + 1) * share, whole)
+        with e.loop(stop, start=number * share) as block:
+            here = weights + block * self.block
+            self._sweep(source, here, to.at(block * columns), columns)
         if left:
-            here, last = to.at(whole * columns), weights + whole * values
-            with e.when(part.equals(whole // size)):
-                self._sweep(e, source, last, here, rows, left)
+            with e.when(number.equals(whole // share)):
+                last = weights + whole * self.block
+                self._sweep(source, last, to.at(whole * columns), left)
 
-    def _sweep(
-        self, e: Emitter, source: Pointer, weights: Pointer, to: Target, rows: Value, count: int
-    ) -> None:
+    def _sweep(self, source: Pointer, weights: Pointer, to: Target, count: int) -> None:
         """All pixels of the band for one block of filters, tile after tile."""
-        pixels = rows * self.panel.columns
-        depth = self.groups * self.filters
-        with e.loop(pixels, step=e.isa.tile_rows) as tile:
-            inputs, outputs = [], []
-            for r in range(e.isa.tile_rows):
-                pixel = clamped(e, tile + r, pixels - 1)
-                inputs.append(source + self._offset(pixel))
-                outputs.append(self._pixel(pixel) * depth)
-            sums = self._tile(e, inputs, weights, to.bias, count)
+        e, kernel = self.e, self.kernel
+        with e.loop(self.pixels, step=e.isa.tile_rows) as tile:
+            rows = range(e.isa.tile_rows)
+            inputs = [source + self.inputs.load(tile + r) for r in rows]
+            outputs = [self.outputs.load(tile + r) for r in rows]
+            sums = self._tile(inputs, weights, to.bias, count)
             for place, vectors in zip(outputs, sums, strict=True):
                 for v, total in enumerate(vectors):
                     lanes, where = _lanes(e, count, v), place + v * e.lanes
-                    value = e.maximum(total, 0.0) if self.relu else total
-                    if self.masked:
+                    value = e.maximum(total, 0.0) if kernel.relu else total
+                    if kernel.masked:
                         value = e.select(to.mask.vector(where, lanes) > 0.0, value, 0.0)
                     to.y.store_vector(value, where, lanes)
 
-    def _row(self, image: Value, row: Value) -> Value:
-        """The pixel of y at which an output row starts."""
-        if self.spacing == (1, 1):
-            return (image * self.output_rows + row) * self.panel.columns
-        return (image * self.full[0] + row * self.spacing[0]) * self.full[1]
-
-    def _pixel(self, pixel: Value) -> Value:
-        """How far behind the band's first output pixel another lies."""
-        if self.spacing == (1, 1):
-            return pixel
-        row, column = pixel // self.panel.columns, pixel % self.panel.columns
-        return row * (self.spacing[0] * self.full[1]) + column * self.spacing[1]
-
-    def _offset(self, pixel: Value) -> Value:
-        """Where a pixel's window starts in the panel (or in the input itself)."""
-        panel = self.panel
-        length = panel.width * panel.channels if self._reads_input else panel.row_length
-        down, across = panel.stride[0] * length, panel.stride[1] * panel.channels
-        if down == panel.columns * across:
-            return pixel * across
-        row, column = pixel // panel.columns, pixel % panel.columns
-        return row * down + column * across
-
     def _tile(
-        self, e: Emitter, inputs: list[Pointer], weights: Pointer, bias: Pointer, count: int
+        self, inputs: list[Pointer], weights: Pointer, bias: Pointer, count: int
     ) -> list[list[Value]]:
         """The dot products of one tile: pixels x vectors of filters."""
-        panel, columns = self.panel, e.isa.tile_columns
+        e, sizes, columns = self.e, self.sizes, self.e.isa.tile_columns
         used = range(-(-count // e.lanes))
-        channels = panel.channels // self.groups
         start = [
-            bias.vector(v * e.lanes, _lanes(e, count, v)) if self.bias else e.splat(0.0)
+            bias.vector(v * e.lanes, _lanes(e, count, v)) if self.kernel.bias else e.splat(0.0)
             for v in used
         ]
         sums = [[e.variable(value) for value in start] for _ in inputs]
-        fused = self.dilation[1] == 1 and self.groups == 1
-        cells, run = (1, self.size[1] * channels) if fused else (self.size[1], channels)
-        with e.loop(self.size[0]) as i, e.loop(cells) as j, e.loop(run) as c:
+        cells, run = sizes.runs(self.kernel.runs)
+        down, across = sizes.dilation[0] * self.line, sizes.dilation[1] * sizes.panel.channels
+        with e.loop(sizes.size[0]) as i, e.loop(cells) as j, e.loop(run) as c:
             cell = (i * cells + j) * run + c
-            where = (
-                i * (self.dilation[0] * panel.row_length)
-                + j * (self.dilation[1] * panel.channels)
-                + c
-            )
+            where = i * down + j * across + c
             filters = [weights.vector(cell * columns + v * e.lanes) for v in used]
             for pointer, row in zip(inputs, sums, strict=True):
                 value = pointer.broadcast(where)
@@ -210,19 +198,47 @@ def _lanes(e: Emitter, count: int, vector: int) -> int:
     return min(e.lanes, count - vector * e.lanes)
 
 
-def forward_kernel(isa: Isa, conv: Conv, x: Shape, batch: int, relu: bool) -> DirectConvolution:
-    """The kernel of a CONV's forward pass over a batch of inputs of this shape."""
-    window, y = conv.window, conv.shape(x)
-    before = (window.sides[0], window.sides[2])
-    row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
-    rows = band_rows(y.height, row_bytes, window.stride[0], window.reach[0])
-    panel = Panel(x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before)
-    return DirectConvolution(
-        *(panel, y.height, conv.groups, conv.filters // conv.groups),
-        *(window.size, window.dilation, conv.bias),
-        parts=parts_of(isa, conv.filters // conv.groups, batch * -(-y.height // rows)),
-        relu=relu,
+def convolution(
+    isa: Isa,
+    batch: int,
+    sizes: ConvSizes,
+    roles: tuple[str | At | int, ...],
+    relu: bool = False,
+    spacing: tuple[int, int] = (1, 1),
+    full: tuple[int, int] | None = None,
+) -> Launch:
+    """The launch of a direct convolution.
+
+    Args:
+        isa: the target.
+        batch: number of images.
+        sizes: what it goes over.
+        roles: input, packed filters, bias, output and mask; bias and mask may be 0.
+        relu: whether max(0, .) follows.
+        spacing: rows and columns from one output to the next in memory.
+        full: rows and columns of the volume that the outputs lie in; None if they are all of it.
+    """
+    panel, rows = sizes.panel, isa.tile_rows
+    visited = (sizes.output_rows - 1) * panel.stride[0] + 1
+    reads_input = panel.is_input_itself and visited <= panel.height
+    bands = batch * sizes.bands
+    parts = parts_of(isa, sizes.filters, bands)
+    left, spread = sizes.filters % isa.tile_columns, panel.spread != (1, 1)
+    kernel = DirectConvolution(
+        *(left, sizes.rows_are_runs, spread, roles[2] != 0, relu, roles[4] != 0)
     )
+    height, width = full or (sizes.output_rows, panel.columns)
+    room = 0 if reads_input else multiple(panel.values, isa.tile_columns)
+    numbers = (parts, int(reads_input), *spacing, height, width, room, *sizes.arguments)
+    table = 8 * 2 * (panel.rows * panel.columns + rows)
+    return Launch(kernel, bands * parts, (*roles, *numbers), room=4 * room + table)
+
+
+def forward_sizes(conv: Conv, x: Shape) -> ConvSizes:
+    """What a CONV's forward pass goes over, in bands that suit the cache."""
+    window, y = conv.window, conv.shape(x)
+    row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
+    return ConvSizes.of(conv, x, band_rows(y.height, row_bytes, window.stride[0], window.reach[0]))
 
 
 def parts_of(isa: Isa, filters: int, bands: int) -> int:
@@ -234,11 +250,6 @@ def band_rows(rows: int, row_bytes: int, stride: int, reach: int) -> int:
     """Output rows of a band: as many as the panel's budget holds, evenly spread."""
     most = max(1, (PANEL_BYTES // row_bytes - reach) // stride + 1)
     return -(-rows // -(-rows // most))
-
-
-def chunks_of(kernel: DirectConvolution, batch: int) -> int:
-    """One chunk for each band of each image and each part of the filters."""
-    return batch * -(-kernel.output_rows // kernel.panel.rows) * kernel.parts
 
 
 @dataclass(frozen=True)
@@ -260,10 +271,9 @@ class DirectForward:
     def _lower(self, task: Task) -> Lowering:
         conv, (x,) = task.what, task.inputs
         pack, size = pack_forward(conv, x, self.isa.tile_columns)
-        kernel = forward_kernel(self.isa, conv, x, task.batch, task.detail.get("relu", False))
-        bias = "w.b" if conv.bias else 0
-        arguments = ("x0", "scratch.packed", bias, "y", 0)
-        main = Launch(kernel, chunks_of(kernel, task.batch), arguments)
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", 0)
+        relu = task.detail.get("relu", False)
+        main = convolution(self.isa, task.batch, forward_sizes(conv, x), roles, relu)
         return Lowering((pack, main), scratch={"packed": size})
 
 

@@ -13,10 +13,12 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.conv_data_gradient import data_gradient
 from striate.kernels.conv_direct import seconds
 from striate.kernels.conv_pack import blocks_of
+from striate.kernels.conv_sizes import ConvSizes
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel
+from striate.kernels.rounding import quotient
 from striate.kernels.shuffles import transpose
 from striate.kernels.values import Pointer, Value
 from striate.layers import Shape
@@ -32,94 +34,76 @@ SHARED = 4
 
 @dataclass(frozen=True)
 class FilterGradient(NativeKernel):
-    """x, dy, partial sums. One chunk is one slice of the batch and a few blocks of filters.
+    """x, dy, partial sums, images, slices that they are cut in, `ConvSizes.arguments`.
 
-    A partial block is [cells + 1][columns]: the last row is the bias's gradient.
+    One chunk is one slice of the batch and a few blocks of filters. A partial block is
+    [cells + 1][columns]: the last row is the bias's gradient.
 
     Attributes:
-        panel: the band's view of the input.
-        output_rows: rows of the whole output.
-        groups: of channels and filters.
-        filters: per group.
-        size: rows and columns of a filter.
-        dilation: distance between its cells.
-        batch: number of images.
-        slices: parts that the batch is cut in.
+        left: cells of a run behind the last whole micro-tile.
+        runs: whether a row of a filter lies in one run in memory.
         columns: filters in a block.
         shared: blocks in a chunk, which share a panel of the input.
     """
 
-    panel: Panel
-    output_rows: int
-    groups: int
-    filters: int
-    size: tuple[int, int]
-    dilation: tuple[int, int]
-    batch: int
-    slices: int
+    left: int
+    runs: bool
     columns: int
     shared: int
 
-    @property
-    def cells(self) -> int:
-        """Values of one filter."""
-        return self.size[0] * self.size[1] * (self.panel.channels // self.groups)
-
-    @property
-    def private(self) -> int:
-        pixels = self.panel.rows * self.panel.columns
-        return 4 * (pixels * self.columns + self.panel.values)
-
     def emit(self, e: Emitter) -> None:
         x, dy, partial = (e.pointer(i) for i in range(3))
-        panel, columns = self.panel, self.columns
-        blocks = blocks_of(self.filters, columns)
-        shares = -(-blocks // self.shared)
-        part, rest = e.chunk // (self.groups * shares), e.chunk % (self.groups * shares)
+        images, slices, sizes = e.argument(3), e.argument(4), ConvSizes.read(e, 5)
+        panel, columns, depth, bands = sizes.panel, self.columns, sizes.depth, sizes.bands
+        blocks = (sizes.filters + (columns - 1)) // columns
+        shares = (blocks + (self.shared - 1)) // self.shared
+        together = sizes.groups * shares
+        part, rest = e.chunk // together, e.chunk % together
         group, first_block = rest // shares, rest % shares * self.shared
         count = e.integer_minimum(blocks - first_block, self.shared)
-        size = (self.cells + 1) * columns
-        sums = partial + ((part * self.groups + group) * blocks + first_block) * size
+        size = (sizes.cells + 1) * columns
+        sums = partial + ((part * sizes.groups + group) * blocks + first_block) * size
         fill(e, sums, count * size)
         gradients = e.scratch
         band_input = e.scratch + panel.rows * panel.columns * columns
-        bands = -(-self.output_rows // panel.rows)
-        depth = self.groups * self.filters
-        first_image = part * self.batch // self.slices
-        last_image = (part + 1) * self.batch // self.slices
+        first_image, last_image = part * images // slices, (part + 1) * images // slices
         with e.loop(last_image, start=first_image) as image, e.loop(bands) as band:
             first = band * panel.rows
-            rows = e.integer_minimum(self.output_rows - first, panel.rows)
+            rows = e.integer_minimum(sizes.output_rows - first, panel.rows)
             volume = x + image * (panel.height * panel.width * panel.channels)
             panel.emit(e, volume, first, rows, band_input)
-            pixel = (image * self.output_rows + first) * panel.columns
-            source = dy + pixel * depth + group * self.filters
-            own = band_input + group * (panel.channels // self.groups)
+            pixel = (image * sizes.output_rows + first) * panel.columns
+            source = dy + pixel * depth + group * sizes.filters
+            own = band_input + group * sizes.channels
             with e.loop(count) as i:
                 k = (first_block + i) * columns
-                left = e.integer_minimum(self.filters - k, columns)
+                left = e.integer_minimum(sizes.filters - k, columns)
                 total = sums + i * size
-                bias = total + self.cells * columns
+                bias = total + sizes.cells * columns
                 pixels = rows * panel.columns
-                self._pack_gradients(e, source + k, gradients, pixels, left, bias)
-                self._sweep(e, own, gradients, rows, total)
+                self._pack_gradients(e, (source + k, depth), gradients, pixels, left, bias)
+                self._sweep(e, sizes, (own, gradients), rows, total)
 
     def _pack_gradients(
-        self, e: Emitter, source: Pointer, to: Pointer, pixels: Value, left: Value, bias: Pointer
+        self,
+        e: Emitter,
+        columns: tuple[Pointer, Value],
+        to: Pointer,
+        pixels: Value,
+        left: Value,
+        bias: Pointer,
     ) -> None:
         """The block's columns of dy, pixel after pixel, and their sum for the bias."""
-        depth = self.groups * self.filters
+        source, depth = columns
         vectors = range(self.columns // e.lanes)
-        if self.filters % self.columns:
-            with e.when(left < self.columns), e.loop(pixels) as pixel:
-                fill(e, to + pixel * self.columns, self.columns)
-                with e.loop(left) as k:
-                    to.store(source.load(pixel * depth + k), pixel * self.columns + k)
-        if self.filters >= self.columns:
-            with e.when(left.equals(self.columns)), e.loop(pixels) as pixel:
-                for v in vectors:
-                    value = source.vector(pixel * depth + v * e.lanes)
-                    to.store_vector(value, pixel * self.columns + v * e.lanes)
+        with e.when(left < self.columns), e.loop(pixels) as pixel:
+            fill(e, to + pixel * self.columns, self.columns)
+            with e.loop(left) as k:
+                to.store(source.load(pixel * depth + k), pixel * self.columns + k)
+        with e.when(left.equals(self.columns)), e.loop(pixels) as pixel:
+            for v in vectors:
+                value = source.vector(pixel * depth + v * e.lanes)
+                to.store_vector(value, pixel * self.columns + v * e.lanes)
         totals = [e.variable(bias.vector(v * e.lanes)) for v in vectors]
         with e.loop(pixels) as pixel:
             for v, total in enumerate(totals):
@@ -128,47 +112,44 @@ class FilterGradient(NativeKernel):
             bias.store_vector(total.value, v * e.lanes)
 
     def _sweep(
-        self, e: Emitter, source: Pointer, gradients: Pointer, rows: Value, sums: Pointer
+        self,
+        e: Emitter,
+        sizes: ConvSizes,
+        factors: tuple[Pointer, Pointer],
+        rows: Value,
+        sums: Pointer,
     ) -> None:
         """All cells of the block's filters, a tile of neighbouring cells at a time."""
-        panel, channels = self.panel, self.panel.channels // self.groups
-        fused = self.dilation[1] == 1 and self.groups == 1
-        cells, run = (1, self.size[1] * channels) if fused else (self.size[1], channels)
-        whole, left = divmod(run, e.isa.tile_rows)
-        with e.loop(self.size[0]) as i, e.loop(cells) as j:
-            start = i * (self.dilation[0] * panel.row_length) + j * (
-                self.dilation[1] * panel.channels
-            )
+        panel, (source, dy), tile = sizes.panel, factors, e.isa.tile_rows
+        cells, run = sizes.runs(self.runs)
+        whole = run - self.left
+        down, across = sizes.dilation[0] * panel.row_length, sizes.dilation[1] * panel.channels
+        with e.loop(sizes.size[0]) as i, e.loop(cells) as j:
+            x = source + (i * down + j * across)
             to = sums + (i * cells + j) * (run * self.columns)
-            if whole:
-                with e.loop(whole) as t:
-                    c = t * e.isa.tile_rows
-                    self._tile(
-                        e,
-                        source + start + c,
-                        gradients,
-                        rows,
-                        to + c * self.columns,
-                        e.isa.tile_rows,
-                    )
-            if left:
-                rest = whole * e.isa.tile_rows
-                place = to + rest * self.columns
-                self._tile(e, source + start + rest, gradients, rows, place, left)
+            with e.loop(whole, step=tile) as c:
+                self._tile(e, panel, (x + c, dy), rows, to + c * self.columns, tile)
+            if self.left:
+                end = to + whole * self.columns
+                self._tile(e, panel, (x + whole, dy), rows, end, self.left)
 
     def _tile(
-        self, e: Emitter, x: Pointer, dy: Pointer, rows: Value, to: Pointer, count: int
+        self,
+        e: Emitter,
+        panel: Panel,
+        factors: tuple[Pointer, Pointer],
+        rows: Value,
+        to: Pointer,
+        count: int,
     ) -> None:
         """Sum over the band's pixels for ``count`` neighbouring cells."""
-        panel, vectors = self.panel, range(self.columns // e.lanes)
+        (x, dy), vectors = factors, range(self.columns // e.lanes)
         sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(count)]
+        down, across = panel.stride[0] * panel.row_length, panel.stride[1] * panel.channels
         with e.loop(rows) as row, e.loop(panel.columns) as column:
             pixel = (row * panel.columns + column) * self.columns
             values = [dy.vector(pixel + v * e.lanes) for v in vectors]
-            where = x + (
-                row * (panel.stride[0] * panel.row_length)
-                + column * (panel.stride[1] * panel.channels)
-            )
+            where = x + (row * down + column * across)
             for c in range(count):
                 value = where.broadcast(c)
                 for total, gradient in zip(sums[c], values, strict=True):
@@ -225,34 +206,32 @@ class SumFilterGradient(NativeKernel):
                             db.store(value, k + v + lane)
 
 
-def filter_gradient_kernel(conv: Conv, x: Shape, batch: int, columns: int) -> FilterGradient:
-    """The kernel of backward-filter for a CONV over a batch of inputs of this shape."""
+def filter_gradient_sizes(conv: Conv, x: Shape) -> ConvSizes:
+    """What backward-filter of a CONV goes over, in bands that suit the cache."""
     window, y = conv.window, conv.shape(x)
     width = (y.width - 1) * window.stride[1] + window.reach[1]
     most = min(
         max(1, (PANEL_BYTES // (4 * x.channels * width) - window.reach[0]) // window.stride[0] + 1),
         max(1, GRADIENT_PIXELS // y.width),
     )
-    rows = -(-y.height // -(-y.height // most))
-    before = (window.sides[0], window.sides[2])
-    panel = Panel(x.height, x.width, x.channels, rows, y.width, window.reach, window.stride, before)
-    filters = conv.filters // conv.groups
-    shares = conv.groups * -(-blocks_of(filters, columns) // SHARED)
-    slices = max(1, min(batch, WANTED_CHUNKS // shares))
-    return FilterGradient(
-        *(panel, y.height, conv.groups, filters, window.size, window.dilation),
-        *(batch, slices, columns, SHARED),
-    )
+    return ConvSizes.of(conv, x, quotient(y.height, quotient(y.height, most)))
 
 
 def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
     """The launches of backward-filter, bias included, and their scratch."""
-    conv, (x,) = task.what, task.inputs
-    kernel = filter_gradient_kernel(conv, x, task.batch, isa.tile_columns)
-    blocks = blocks_of(kernel.filters, kernel.columns)
-    shares = conv.groups * -(-blocks // kernel.shared)
-    main = Launch(kernel, kernel.slices * shares, ("x0", "dy", "scratch.partial"))
-    total, size = sum_slices(conv, kernel.cells, kernel.columns, kernel.slices)
+    conv, (x,), columns = task.what, task.inputs, isa.tile_columns
+    sizes = filter_gradient_sizes(conv, x)
+    shares = conv.groups * quotient(blocks_of(sizes.filters, columns), SHARED)
+    slices = max(1, min(task.batch, WANTED_CHUNKS // shares))
+    runs = sizes.rows_are_runs
+    kernel = FilterGradient(sizes.runs(runs)[1] % isa.tile_rows, runs, columns, SHARED)
+    pixels = sizes.panel.rows * sizes.panel.columns
+    main = Launch(
+        *(kernel, slices * shares),
+        ("x0", "dy", "scratch.partial", task.batch, slices, *sizes.arguments),
+        room=4 * (pixels * columns + sizes.panel.values),
+    )
+    total, size = sum_slices(conv, sizes.cells, columns, slices)
     return (main, total), {"partial": size}
 
 

@@ -137,6 +137,11 @@ class Emitter:
             a = self.like(a, b)
         return Value(self, self.builder.select(condition.ir, a.ir, b.ir))
 
+    def room(self, offset: Operand, element: str) -> Pointer:
+        """Private scratch memory from this float32 on, as elements of another kind."""
+        kind, start = ELEMENTS[element], self.scratch + offset
+        return Pointer(self, self.builder.bitcast(start.ir, kind.as_pointer()), kind)
+
     def select_pointer(self, condition: Value, yes: Pointer, no: Pointer) -> Pointer:
         """One of two addresses of the same kind of element."""
         chosen = self.builder.select(condition.ir, yes.ir, no.ir)

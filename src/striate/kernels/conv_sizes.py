@@ -1,0 +1,89 @@
+"""The sizes of a direct convolution, which its kernels read at run time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.emitter import Emitter
+from striate.kernels.panel import NUMBERS as PANEL_NUMBERS
+from striate.kernels.panel import Couple, Panel
+from striate.kernels.values import Operand
+from striate.layers import Shape
+from striate.layers.conv import Conv
+
+NUMBERS = PANEL_NUMBERS + 7
+"""Numbers that are arguments of a launch."""
+
+
+@dataclass(frozen=True)
+class ConvSizes:
+    """What a convolution goes over. A plan knows the numbers, a kernel reads them.
+
+    Attributes:
+        panel: a band's view of the input, with all groups' channels.
+        output_rows: rows of the whole output; the last band may be shorter.
+        groups: of channels and filters.
+        filters: per group.
+        size: rows and columns of a filter.
+        dilation: distance between its cells.
+    """
+
+    panel: Panel
+    output_rows: Operand
+    groups: Operand
+    filters: Operand
+    size: Couple
+    dilation: Couple
+
+    @classmethod
+    def read(cls, e: Emitter, slot: int, spread: bool = False) -> ConvSizes:
+        """The sizes whose `arguments` stand from this slot on."""
+        panel = Panel.read(e, slot, spread)
+        n = [e.argument(i) for i in range(slot + PANEL_NUMBERS, slot + NUMBERS)]
+        return cls(panel, n[0], n[1], n[2], (n[3], n[4]), (n[5], n[6]))
+
+    @classmethod
+    def of(cls, conv: Conv, x: Shape, rows: int) -> ConvSizes:
+        """Those of a CONV's forward pass over such an input, in bands of so many output rows."""
+        window, y = conv.window, conv.shape(x)
+        before = (window.sides[0], window.sides[2])
+        volume = (x.height, x.width, x.channels)
+        panel = Panel(*volume, rows, y.width, window.reach, window.stride, before)
+        filters = conv.filters // conv.groups
+        return cls(panel, y.height, conv.groups, filters, window.size, window.dilation)
+
+    @property
+    def arguments(self) -> tuple[int, ...]:
+        """The numbers that a launch hands to its kernel: `NUMBERS` of them."""
+        pairs = (*self.size, *self.dilation)
+        return *self.panel.arguments, self.output_rows, self.groups, self.filters, *pairs
+
+    @property
+    def channels(self) -> Operand:
+        """Channels of a group."""
+        return self.panel.channels // self.groups
+
+    @property
+    def cells(self) -> Operand:
+        """Values of one filter."""
+        return self.size[0] * self.size[1] * self.channels
+
+    @property
+    def depth(self) -> Operand:
+        """The depth of the output."""
+        return self.groups * self.filters
+
+    @property
+    def bands(self) -> Operand:
+        """Bands of output rows in an image."""
+        return (self.output_rows + (self.panel.rows - 1)) // self.panel.rows
+
+    @property
+    def rows_are_runs(self) -> bool:
+        """Whether a row of a filter lies in one run in memory."""
+        return bool(self.dilation[1] == 1 and self.groups == 1)
+
+    def runs(self, rows: bool) -> tuple[Operand, Operand]:
+        """In how many runs of memory a row of a filter lies, and their values; see above."""
+        across = self.size[1]
+        return (1, across * self.channels) if rows else (across, self.channels)
