@@ -64,14 +64,18 @@ def product(
     pieces = quotient(pixels, BLOCK)
     block = multiple(quotient(pixels, pieces), isa.tile_rows)
     width = multiple(quotient(channels, quotient(channels, SLICE)), isa.lanes)
+    slices = quotient(channels, width)
     parts = max(1, min(quotient(CHUNKS, pieces), blocks_of(filters, isa.tile_columns) // 2))
     kernel = PointwiseConvolution(
-        *(channels, filters, *where, block, width, parts, isa.tile_columns),
+        *(filters % isa.tile_columns, isa.tile_columns, (where[0].skips, where[1].skips)),
         bias=bias,
         relu=relu,
         masked=roles[4] != 0,
     )
-    return Launch(kernel, quotient(pixels, block) * parts, (*roles, pixels))
+    numbers = (pixels, block, channels, filters, slices, width, parts)
+    arguments = (*roles, *numbers, *where[0].arguments, *where[1].arguments)
+    room = kernel.scratch(block, width)
+    return Launch(kernel, quotient(pixels, block) * parts, arguments, room=room)
 
 
 @dataclass(frozen=True)
@@ -145,11 +149,14 @@ class PointwiseBackward:
         pixels = task.batch * y.pixels
         shares = quotient(blocks_of(y.channels, columns), SHARED)
         parts = max(1, min(quotient(pixels, GRADIENT_BLOCK), CHUNKS // shares))
-        width = quotient(x.channels, quotient(x.channels, SLICE))
+        rows, source = self.isa.tile_rows, lattices(conv, x, y)[0]
+        width = multiple(quotient(x.channels, quotient(x.channels, SLICE)), rows)
+        slices = quotient(x.channels, width)
         kernel = PointwiseGradient(
-            *(x.channels, y.channels, lattices(conv, x, y)[0], parts, GRADIENT_BLOCK),
-            *(multiple(width, self.isa.tile_rows), SHARED, columns),
+            *(x.channels % rows, source.skips, GRADIENT_BLOCK, SHARED, columns)
         )
-        main = Launch(kernel, parts * shares, ("x0", "dy", "scratch.partial", pixels))
+        numbers = (pixels, parts, x.channels, y.channels, slices, width, *source.arguments)
+        roles: tuple[str | int, ...] = ("x0", "dy", "scratch.partial")
+        main = Launch(kernel, parts * shares, roles + numbers, room=kernel.scratch(width))
         total, size = sum_slices(conv, x.channels, columns, parts)
         return (main, total), {"partial": size}

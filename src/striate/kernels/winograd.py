@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
+from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import minimal
-from striate.kernels.winograd_tiles import Tile, Tiling
+from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_transform import transform
 
 TILE = 6
@@ -125,7 +126,7 @@ class WinogradConvolution(NativeKernel):
         e: Emitter,
         source: Pointer,
         to: Target,
-        tile: Tile,
+        tile: Place,
         output: Output,
         between: Pointer,
         corner: Pointer,
@@ -160,7 +161,7 @@ class WinogradConvolution(NativeKernel):
         with e.when(whole ^ True):
             self._copy_edge(e, to.y + start, corner, edge, back=True)
 
-    def _place(self, e: Emitter, tile: Tile, output: Output) -> tuple[Value, Value, Edge]:
+    def _place(self, e: Emitter, tile: Place, output: Output) -> tuple[Value, Value, Edge]:
         """A tile's first output, whether all of it lies in the output, and how much does."""
         height, width, out = output.height, output.width, self.step
         row, column = tile.row * out, tile.column * out

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from striate.kernels.emitter import Emitter
+from striate.kernels.grid import Place, walk
 from striate.kernels.memory_ops import copy, fill
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Minimal, minimal
 
 NUMBERS = 7
 """Numbers of a tiling that are arguments of a launch."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Which image a tile is of, and its row and column among that image's tiles."""
-
-    image: Value
-    row: Value
-    column: Value
 
 
 @dataclass(frozen=True)
@@ -76,24 +67,14 @@ class Tiling:
         """Values of a patch."""
         return self.size * self.size * self.channels
 
-    @contextmanager
-    def walk(self, e: Emitter, first: Value, count: Value) -> Iterator[tuple[Value, Tile]]:
-        """A loop over tiles: its index from 0, and the tile."""
-        image, rest = first // self.per_image, first % self.per_image
-        places = [e.variable(n) for n in (image, rest // self.columns, rest % self.columns)]
-        with e.loop(count) as t:
-            image, row, column = (place.value for place in places)
-            yield t, Tile(image, row, column)
-            across = column + 1
-            turns = across.equals(self.columns)
-            down = e.select(turns, row + 1, row)
-            ends = down.equals(self.rows)
-            places[0].value = e.select(ends, image + 1, image)
-            places[1].value = e.select(ends, 0, down)
-            places[2].value = e.select(turns, 0, across)
+    def walk(
+        self, e: Emitter, first: Value, count: Value
+    ) -> AbstractContextManager[tuple[Value, Place]]:
+        """A loop over tiles: its index from 0, and the tile's place among the tiles."""
+        return walk(e, (self.rows, self.columns), first, count)
 
     def patch(
-        self, e: Emitter, x: Pointer, tile: Tile, room: Pointer, depth: Operand
+        self, e: Emitter, x: Pointer, tile: Place, room: Pointer, depth: Operand
     ) -> tuple[Pointer, Value]:
         """Where a tile's patch starts, and the distance of its rows.
 
