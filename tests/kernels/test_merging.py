@@ -41,6 +41,7 @@ def test_inference(text: str, expected: str) -> None:
         ("CONV3-16 -> RELU -> CONV3-16 -> FC 2", "conv2 + relu1 backward"),
         ("CONV3-16 -> RELU -> CONV3-16 S=2 fit=floor -> FC 2", "conv2 + relu1 backward"),
         (f"{BLOCK} -> FC 2", "batchnorm1 + relu1 forward"),
+        ("FC 64 -> RELU -> FC 2", "fc1 backward + update"),
     ],
 )
 def test_training(text: str, expected: str) -> None:
@@ -60,6 +61,9 @@ def test_training(text: str, expected: str) -> None:
         # Only a RELU rides along, and only one.
         ("CONV3-16 -> TANH -> FC 2", False, "conv1 forward"),
         ("CONV3-16 -> RELU -> RELU -> FC 2", False, "relu2 forward"),
+        # Only large weights of an FC are updated with their gradient.
+        ("FC 8 -> RELU -> FC 2", True, "fc1 backward"),
+        ("LOCAL3-16 -> RELU -> FC 2", True, "local1 update"),
     ],
 )
 def test_what_stays_apart(text: str, training: bool, alone: str) -> None:

@@ -118,3 +118,34 @@ def test_biases_are_updated_without_decay() -> None:
     plan = plan_of("INPUT 8x8x1 -> FC 3", rule=optimizer("sgd", weight_decay=0.1))
     assert task(plan, "decaying update").what.weight_decay == 0.1
     assert task(plan, "plain update").what.weight_decay == 0.0
+
+
+LARGE = "INPUT 16x16x8 -> CONV3-64 -> RELU -> FC 16 -> RELU -> FC 3"
+
+
+def test_a_large_parameter_is_updated_right_behind_its_gradient() -> None:
+    plan = plan_of(LARGE, rule=optimizer("sgd", weight_decay=0.1))
+    listed = names(plan)
+    assert listed[listed.index("fc1 backward") + 1] == "fc1 update"
+    assert listed[-2:] == ["decaying update", "plain update"]
+    update = task(plan, "fc1 update")
+    assert update.roles == {
+        "w": "fc1.w",
+        "dw": "d:fc1.w",
+        "control": "control",
+        "s.velocity": "fc1.w.velocity",
+    }
+    assert (update.detail["count"], update.what.weight_decay) == (16 * 16 * 64 * 16, 0.1)
+    assert plan.buffers["d:fc1.w"].region == "arena"
+    decaying = plan.buffers["block.decaying"]
+    assert plan.offsets["fc1.w"] == plan.offsets["fc1.w.velocity"] >= decaying.bytes
+    assert plan.regions["gradients"] < plan.buffers["d:fc1.w"].bytes // 4
+    reason = next(c.reason for c in plan.choices if c.task is update)
+    assert reason.endswith("; its gradient is needed no longer than until here")
+
+
+def test_clipping_keeps_all_gradients_to_the_end() -> None:
+    plan = plan_of(LARGE, clip=1.0)
+    assert [n for n in names(plan) if n.endswith("update")] == ["decaying update", "plain update"]
+    assert plan.buffers["d:fc1.w"].region == "gradients"
+    assert plan.choices[-1].reason.endswith("; behind the norm of all gradients")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from striate.kernels.dot_products import DotTile
 from striate.kernels.fc import FcBackwardBias, FcBackwardData, FcBackwardFilter, FcDots, FcForward
+from striate.kernels.fc_update import update_launch
 from striate.kernels.isa import Isa
 from striate.kernels.outer_products import BLOCK
 from striate.plan.records import Launch, Lowering, Task
@@ -104,7 +105,7 @@ def forward(
 
 
 def fc_backward(isa: Isa, task: Task) -> Lowering:
-    """By the data, where it is wanted, and by the weights."""
+    """By the data, where it is wanted, with the old weights; then by the weights."""
     fc, images, depth = task.what, task.batch, task.inputs[0].values
     block = column_block(isa, depth)
     chunks = -(-depth // block)
@@ -116,8 +117,11 @@ def fc_backward(isa: Isa, task: Task) -> Lowering:
     bias = "dw.b" if fc.bias else 0
     pack = ("dy", "scratch.packed", bias, images, fc.filters)
     launches.append(Launch(FcBackwardBias(fc.bias), tiles, pack))
-    arguments = ("scratch.packed", "x0", "dw.w", *sizes)
-    launches.append(Launch(FcBackwardFilter(), chunks, arguments))
+    if "update" in task.detail:
+        launches.append(update_launch(isa, task, WANTED_CHUNKS))
+    else:
+        arguments = ("scratch.packed", "x0", "dw.w", *sizes)
+        launches.append(Launch(FcBackwardFilter(), chunks, arguments))
     return Lowering(tuple(launches), {"packed": 4 * tiles * isa.tile_rows * images})
 
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from striate.kernels import candidates
-from striate.layers import BatchNorm, Conv, Relu, Sum
+from striate.kernels.fc_update import fits
+from striate.kernels.updates import RULES
+from striate.layers import BatchNorm, Conv, Fc, Relu, Sum
 from striate.plan.records import Task
 
 RELU_RIDES_ON = (Conv, BatchNorm, Sum)
+NEVER_STORED = "updates each weight as soon as its gradient is summed up, which is never stored"
 
 
 def merge(task: Task, following: Task, alone: bool) -> Task | None:
@@ -27,6 +30,8 @@ def merge(task: Task, following: Task, alone: bool) -> Task | None:
             return _relu_forward(task, following)
         if isinstance(following.what, BatchNorm) and alone:
             return _norm_forward(task, following)
+    if (task.kind, following.kind) == ("backward", "update"):
+        return _update_with_gradient(task, following)
     if task.kind == following.kind == "backward" and isinstance(following.what, Relu):
         return _relu_backward(task, following)
     return None
@@ -57,6 +62,18 @@ def _relu_backward(task: Task, relu: Task) -> Task | None:
     if relu.roles["dy"] != task.roles["dx0"] or relu.roles["y"] != task.roles.get("x0"):
         return None
     return _joined(task, relu, None, mask=True)
+
+
+def _update_with_gradient(task: Task, update: Task) -> Task | None:
+    """The update of an FC's weights, while their gradient is summed up."""
+    known = isinstance(task.what, Fc) and type(update.what) in RULES
+    if not known or update.roles["dw"] != task.roles.get("dw.w") or not fits(task):
+        return None
+    roles = {role: name for role, name in task.roles.items() if role != "dw.w"}
+    roles |= {role: n for role, n in update.roles.items() if role not in ("w", "dw")}
+    return replace(
+        task, roles=roles, detail={**task.detail, "update": update.what, "note": NEVER_STORED}
+    )
 
 
 def _joined(task: Task, following: Task, y: str | None, **detail: Any) -> Task:

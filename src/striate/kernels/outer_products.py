@@ -13,7 +13,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.matrix import Matrix, Range
 from striate.kernels.memory_ops import clamped, copy
 from striate.kernels.shuffles import transpose
-from striate.kernels.values import Pointer, Value, Variable
+from striate.kernels.values import Operand, Pointer, Value, Variable
 
 PANEL_DEPTH = 128
 BLOCK = 128
@@ -103,7 +103,9 @@ class Product:
             if self.transposed:
                 _pack_transposed(e, self.columns.at(c, i), count, width)
             else:
-                _pack(e, self.columns.at(i, c), count, width)
+                source = self.columns.at(i, c)
+                panels = e.scratch + TILE_VALUES
+                pack_panels(e, panels, source, count, width, PANEL_DEPTH)
             to, start = self.to.at(0, c), self.start + c if self.start else None
             with e.loop(self.rows.count, step=e.isa.tile_rows) as r:
                 pointers = self.rows.tile(r, i)
@@ -112,18 +114,29 @@ class Product:
                     first = start + t if start else None
                     sums = tile.begin(e, i.equals(0), first)
                     panel = e.scratch + TILE_VALUES + t * PANEL_DEPTH
-                    _accumulate(e, sums, pointers, self.rows.step, panel, count)
+                    accumulate(e, sums, pointers, self.rows.step, panel, count)
                     tile.store(e, sums)
 
 
-def _pack(e: Emitter, source: Matrix, depth: Value, width: Value) -> None:
-    """Panels from rows of memory; what a panel holds behind the last column is never stored."""
+def pack_panels(
+    e: Emitter, to: Pointer, source: Matrix, depth: Value, width: Value, room: Operand
+) -> None:
+    """Panels from rows of memory; what a panel holds behind the last column is never stored.
+
+    Args:
+        e: the emitter.
+        to: the first panel.
+        source: starts at the first row and column.
+        depth: number of rows.
+        width: number of columns.
+        room: rows that a panel has room for.
+    """
     columns = e.isa.tile_columns
     with e.loop(depth) as i:
-        line, to = source.row(i), e.scratch + TILE_VALUES + i * columns
+        line, lines = source.row(i), to + i * columns
         with e.loop(width, step=columns) as t:
             for v in range(0, columns, e.lanes):
-                to.store_vector(line.vector(t + v), t * PANEL_DEPTH + v)
+                lines.store_vector(line.vector(t + v), t * room + v)
 
 
 def _pack_transposed(e: Emitter, source: Matrix, depth: Value, width: Value) -> None:
@@ -143,7 +156,7 @@ def _pack_transposed(e: Emitter, source: Matrix, depth: Value, width: Value) -> 
 Sums = list[list[Variable]]
 
 
-def _accumulate(
+def accumulate(
     e: Emitter, sums: Sums, pointers: list[Pointer], step: int, panel: Pointer, depth: Value
 ) -> None:
     """Add the outer products of one panel to a micro-tile."""
@@ -154,6 +167,19 @@ def _accumulate(
             factor = pointer.broadcast(i * step)
             for value, total in zip(values, totals, strict=True):
                 total.value = e.fma(factor, value, total.value)
+
+
+def zeros(e: Emitter) -> Sums:
+    """The sums of a micro-tile at their start."""
+    vectors = range(e.isa.tile_vectors)
+    return [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(e.isa.tile_rows)]
+
+
+def put(e: Emitter, to: Matrix, sums: Sums) -> None:
+    """Store a whole micro-tile."""
+    for r, totals in enumerate(sums):
+        for v, total in enumerate(totals):
+            to.row(r).store_vector(total.value, v * e.lanes)
 
 
 @dataclass(frozen=True)
@@ -188,15 +214,10 @@ class _Tile:
         height, width = e.isa.tile_rows, e.isa.tile_columns
         whole = (self.rows >= height) & (self.columns >= width)
         with e.when(whole):
-            self._put(e, self.to, sums)
+            put(e, self.to, sums)
         with e.when(whole ^ True):
             aside = Matrix(e.scratch, width)
-            self._put(e, aside, sums)
+            put(e, aside, sums)
             count = e.integer_minimum(self.columns, width)
             with e.loop(e.integer_minimum(self.rows, height)) as r:
                 copy(e, self.to.row(r), aside.row(r), count)
-
-    def _put(self, e: Emitter, to: Matrix, sums: Sums) -> None:
-        for r, totals in enumerate(sums):
-            for v, total in enumerate(totals):
-                to.row(r).store_vector(total.value, v * e.lanes)

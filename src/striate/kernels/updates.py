@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.rows import sum_row
-from striate.kernels.values import Pointer, Value
+from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.vector_loop import STASH_BYTES, chunks_of, for_vectors, part_of
 from striate.optimizers import Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd
 from striate.plan.records import At, Launch, Lowering, Task
@@ -110,6 +110,50 @@ RULES: Mapping[type[Optimizer], Callable[[Emitter, Any, Step], New]] = {
 
 
 @dataclass(frozen=True)
+class Arrays:
+    """The arrays that an update works on, and the numbers of this step.
+
+    Attributes:
+        rule: the optimizer.
+        w: the weights.
+        state: the arrays of the optimizer's state, in the order in which it names them.
+        rate: the learning rate.
+        scale: of the gradient, by clipping.
+        corrections: one over each of the optimizer's coefficients.
+    """
+
+    rule: Optimizer
+    w: Pointer
+    state: tuple[Pointer, ...]
+    rate: Value
+    scale: Value
+    corrections: tuple[Value, ...]
+
+    @classmethod
+    def of(cls, rule: Optimizer, w: Pointer, state: Iterable[Pointer], control: Pointer) -> Arrays:
+        """Read the numbers from the control block."""
+        rate, scale = control.load(RATE), control.load(SCALE)
+        words = range(COEFFICIENTS, COEFFICIENTS + len(rule.coefficients(1)))
+        corrections = tuple(1.0 / control.load(word) for word in words)
+        return cls(rule, w, tuple(state), rate, scale, corrections)
+
+    def after(self, e: Emitter, i: Operand, gradient: Value) -> list[tuple[Pointer, Value]]:
+        """What a vector of the gradient makes of the weights at i and their state, and where."""
+        names = self.rule.state()
+        before = {n: array.vector(i) for n, array in zip(names, self.state, strict=True)}
+        scaled = gradient * self.scale
+        step = Step(self.rate, self.w.vector(i), scaled, before, self.corrections)
+        new, new_state = RULES[type(self.rule)](e, self.rule, step)
+        changed = zip(names, self.state, strict=True)
+        return [(self.w + i, new), *((array + i, new_state[name]) for name, array in changed)]
+
+
+def ruled(rule: Optimizer) -> Optimizer:
+    """The part of an optimizer that shapes code: its rate comes with every step."""
+    return replace(rule, rate=1.0)
+
+
+@dataclass(frozen=True)
 class Update(NativeKernel):
     """w, dw, control, count, then the arrays of the optimizer's state."""
 
@@ -122,19 +166,9 @@ class Update(NativeKernel):
     def emit(self, e: Emitter) -> None:
         first, count = part_of(e, e.argument(3))
         w, dw, control = e.pointer(0) + first, e.pointer(1) + first, e.pointer(2)
-        names = self.rule.state()
-        state = {name: e.pointer(4 + i) + first for i, name in enumerate(names)}
-        rate, scale = control.load(RATE), control.load(SCALE)
-        words = range(COEFFICIENTS, COEFFICIENTS + len(self.rule.coefficients(1)))
-        corrections = tuple(1.0 / control.load(word) for word in words)
-
-        def after(i: Value) -> list[tuple[Pointer, Value]]:
-            before = {name: array.vector(i) for name, array in state.items()}
-            step = Step(rate, w.vector(i), dw.vector(i) * scale, before, corrections)
-            new, new_state = RULES[type(self.rule)](e, self.rule, step)
-            return [(w + i, new)] + [(state[name] + i, new_state[name]) for name in names]
-
-        for_vectors(e, count, after, e.scratch)
+        state = [e.pointer(4 + i) + first for i in range(len(self.rule.state()))]
+        arrays = Arrays.of(self.rule, w, state, control)
+        for_vectors(e, count, lambda i: arrays.after(e, i, dw.vector(i)), e.scratch)
 
 
 @dataclass(frozen=True)
@@ -163,8 +197,7 @@ class ClipScale(NativeKernel):
 
 def update(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
     """One pass over the block."""
-    # The rate comes with every step: kernels for different defaults are the same.
-    rule, count = replace(task.what, rate=1.0), task.detail["count"]
+    rule, count = ruled(task.what), task.detail["count"]
     state = (f"s.{name}" for name in rule.state())
     arguments = ("w", "dw", "control", count, *state)
     return Lowering((Launch(Update(rule), chunks_of(count), arguments),))

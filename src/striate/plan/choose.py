@@ -17,9 +17,10 @@ def choose(task: Task, candidates: Iterable[Candidate]) -> Choice:
             able.append((candidate.cost(task), candidate))
         else:
             refusals.append(f"{candidate.name}: {refusal}")
+    note = f"; {task.detail['note']}" if "note" in task.detail else ""
     if not able:
         why = "; ".join(refusals) if refusals else f"no kernel does a {task.kind} of it"
-        return Choice(task, "reference", why, Lowering(()), native=False)
+        return Choice(task, "reference", why + note, Lowering(()), native=False)
     able.sort(key=lambda pair: pair[0])
     cost, best = able[0]
     if len(able) == 1:
@@ -27,4 +28,4 @@ def choose(task: Task, candidates: Iterable[Candidate]) -> Choice:
     else:
         others = ", ".join(f"{c.name} {s * 1e3:.3g} ms" for s, c in able[1:])
         reason = f"estimated {cost * 1e3:.3g} ms against {others}"
-    return Choice(task, best.name, reason, best.lower(task))
+    return Choice(task, best.name, reason + note, best.lower(task))

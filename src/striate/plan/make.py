@@ -12,7 +12,7 @@ from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
 from striate.plan.records import CONTROL_WORDS, At, Buffer, Candidate, Choice, Launch, Plan, Task
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
-from striate.plan.weights import lay_out_weights, update_tasks
+from striate.plan.weights import lay_out_weights, with_updates
 
 
 def make_plan(
@@ -35,14 +35,15 @@ def make_plan(
     keys = {node.name: CONTROL_WORDS + i for i, node in enumerate(checked.graph.nodes)}
     work = Work(checked, batch, training is not None, keys)
     work.add_buffer("control", CONTROL_WORDS + len(keys), "control")
-    fixed = lay_out_weights(work, training[1] if training else None)
+    loss, optimizer, clip = training or (None, None, None)
+    fixed = lay_out_weights(work, optimizer, clip)
     forward_tasks(work)
-    if training:
-        loss, optimizer, clip = training
+    if loss is not None and optimizer is not None:
         loss_task(work, loss)
         backward_tasks(work)
-        update_tasks(work, optimizer, clip)
     tasks = fuse(work.tasks, merge)
+    if optimizer is not None:
+        tasks = fuse(with_updates(work, tasks, optimizer, clip), merge)
     choices = tuple(choose(task, candidates(task)) for task in tasks)
     saved: dict[str, dict[str, str]] = {}
     bindings = tuple(

@@ -53,7 +53,8 @@ class Task:
             ``x``/``y`` only as far as the layer's ``saves`` says; add: ``x y``; loss: ``x labels
             loss dx``; clip: ``gradients scale``; update: ``w dw s.NAME control``.
         detail: further facts by name, e.g. the ``count`` of an update; where tasks are merged,
-            ``joined`` names the nodes that this one has taken in.
+            ``joined`` names the nodes that this one has taken in, and ``update`` is the Optimizer
+            of a weight that a backward task updates, too; ``note`` is for the reason of the choice.
     """
 
     kind: str
@@ -68,8 +69,9 @@ class Task:
 
     @property
     def name(self) -> str:
-        """``conv1 backward``, or ``conv1 + relu1 forward`` where tasks are merged."""
-        return f"{' + '.join((self.node, *self.detail.get('joined', ())))} {self.kind}"
+        """``conv1 backward``, or, merged, ``conv1 + relu1 forward``, ``fc1 backward + update``."""
+        nodes = " + ".join((self.node, *self.detail.get("joined", ())))
+        return f"{nodes} {self.kind}{' + update' if 'update' in self.detail else ''}"
 
     def same(self, first: str, second: str) -> bool:
         """Whether two roles share one buffer, i.e. the task may work in place."""

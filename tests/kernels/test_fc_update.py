@@ -1,0 +1,111 @@
+"""FC's update merged with its gradient: as the definitions say, and to the bit as the two apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from layer_tasks import FOREIGN, ISAS, random_arrays, tasks
+from one_task import run_task
+from test_update_kernels import CASES, control_block
+
+from striate.kernels import Isa, candidates_for, host
+from striate.kernels.compile import llvm_text, object_code
+from striate.kernels.fc_update import FcUpdate, fits
+from striate.kernels.merging import merge
+from striate.layers import Fc, Mode, Shape
+from striate.optimizers import Adam, Optimizer, Sgd
+from striate.plan import Task
+
+SIZES = [(1, 9, 1), (7, 40, 3), (100, 37, 5), (97, 1300, 4), (13, 70, 130), (300, 2100, 33)]
+RATE, STEP = 0.03, 4
+
+
+def update_of(fc: Fc, x: Shape, rule: Optimizer) -> Task:
+    roles = {"w": "w.w", "dw": "dw.w", "control": "control"}
+    roles |= {f"s.{name}": f"s.{name}" for name in rule.state()}
+    detail = {"count": fc.filters * x.values}
+    return Task("update", "node", rule, 1, (), Shape(1, 1, 1), True, roles, detail)
+
+
+def merged(fc: Fc, x: Shape, batch: int, rule: Optimizer) -> Task:
+    backward = tasks(fc, (x,), batch)[1]
+    found = merge(backward, update_of(fc, x, rule), False)
+    assert found is not None
+    return found
+
+
+def start(fc: Fc, x: Shape, batch: int, rule: Optimizer) -> dict[str, Any]:
+    arrays, gradient = random_arrays(fc, (x,), batch)
+    rng = np.random.default_rng(1)
+    shape = arrays["w.w"].shape
+    state = {f"s.{n}": rng.uniform(0.1, 2, shape).astype(np.float32) for n in rule.state()}
+    empty = {"dx0": np.full_like(arrays["x0"], np.nan), "dw.b": np.zeros(fc.filters, np.float32)}
+    control = {"control": control_block(rule, RATE, 1.0, STEP), "key": np.zeros(17, np.uint32)}
+    return {**arrays, **gradient, **state, **empty, **control}
+
+
+def run(task: Task, arrays: dict[str, Any], isa: Isa = ISAS[0], threads: int = 1) -> Any:
+    return run_task(task, next(iter(candidates_for(isa)(task))), arrays, isa, threads)
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.name)
+@pytest.mark.parametrize("rule", CASES, ids=str)
+def test_every_optimizer(rule: Optimizer, isa: Isa) -> None:
+    fc, x, batch = Fc(23), Shape(3, 5, 7), 6
+    arrays = start(fc, x, batch, rule)
+    found = run(merged(fc, x, batch, rule), arrays, isa)
+    exact = {role: array.astype(float) for role, array in arrays.items()}
+    weights = {"w": exact["w.w"], "b": exact["w.b"]}
+    nothing = np.array(np.nan)
+    (dx,), dw = fc.backward(exact["dy"], (exact["x0"],), nothing, weights, Mode(True))
+    state = {name: exact[f"s.{name}"] for name in rule.state()}
+    w, new_state = rule.update(weights["w"], dw["w"], state, RATE, STEP)
+    np.testing.assert_allclose(found["w.w"], w, rtol=3e-6, atol=3e-6)
+    for name, array in new_state.items():
+        np.testing.assert_allclose(found[f"s.{name}"], array, rtol=3e-6, atol=2e-5)
+    np.testing.assert_allclose(found["dx0"], dx, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["dw.b"], dw["b"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("neurons", "depth", "batch"), SIZES)
+def test_the_same_bits_as_gradient_then_update(neurons: int, depth: int, batch: int) -> None:
+    fc, x, rule = Fc(neurons), Shape(1, 1, depth), Sgd(weight_decay=0.1)
+    arrays = start(fc, x, batch, rule)
+    update = update_of(fc, x, rule)
+    apart = {**arrays, "dw.w": np.full_like(arrays["w.w"], np.nan)}
+    apart = run(tasks(fc, (x,), batch)[1], apart)
+    named = {"w": apart["w.w"], "dw": apart["dw.w"], "control": arrays["control"]}
+    named |= {role: arrays[role] for role in update.roles if role.startswith("s.")}
+    two = run(replace(update, roles={role: role for role in named}), named)
+    task = merged(fc, x, batch, rule)
+    for threads in (1, 3):
+        one = run(task, arrays, threads=threads)
+        np.testing.assert_array_equal(one["w.w"], two["w"])
+        np.testing.assert_array_equal(one["s.velocity"], two["s.velocity"])
+        np.testing.assert_array_equal(one["dx0"], apart["dx0"])
+
+
+def test_a_batch_that_is_too_large_stays_apart() -> None:
+    fc, x = Fc(5), Shape(1, 1, 9)
+    small, large = (tasks(fc, (x,), batch)[1] for batch in (1024, 1025))
+    assert fits(small)
+    assert not fits(large)
+    assert merge(large, update_of(fc, x, Sgd()), False) is None
+
+
+def test_the_gradient_needs_no_memory_and_there_are_enough_chunks() -> None:
+    for neurons, depth, batch in [(4096, 25088, 4), (4096, 9216, 32), (256, 2048, 128)]:
+        task = merged(Fc(neurons), Shape(1, 1, depth), batch, Sgd())
+        assert "dw.w" not in task.roles
+        lowering = next(iter(candidates_for(host())(task))).lower(task)
+        assert all(16 <= launch.chunks <= 1024 for launch in lowering.launches)
+        assert sum(lowering.scratch.values()) < 4 * neurons * depth // 8
+
+
+@pytest.mark.parametrize("isa", FOREIGN, ids=lambda isa: isa.name)
+def test_other_targets_get_code(isa: Isa) -> None:
+    for rule in (Sgd(), Adam()):
+        assert object_code(llvm_text(FcUpdate(rule), isa), isa)
