@@ -13,7 +13,7 @@ from striate.kernels.activations import (
 from striate.kernels.batch_norm import lower_batch_norm, lower_batch_norm_backward
 from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
-from striate.kernels.conv_pointwise import PointwiseBackward, PointwiseForward
+from striate.kernels.conv_product import ProductBackward, ProductForward
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.kernels.elementwise import (
     add,
@@ -59,8 +59,8 @@ from striate.layers import (
 from striate.plan import Candidate, Task
 
 CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]] = {
-    ("forward", Conv): (DirectForward, PointwiseForward, WinogradForward),
-    ("backward", Conv): (DirectBackward, PointwiseBackward, WinogradBackward),
+    ("forward", Conv): (DirectForward, ProductForward, WinogradForward),
+    ("backward", Conv): (DirectBackward, ProductBackward, WinogradBackward),
     ("forward", Pool): (only("pooling", lower_pool),),
     ("backward", Pool): (only("pooling", lower_pool_backward),),
     ("forward", BatchNorm): (only("batch norm", lower_batch_norm),),

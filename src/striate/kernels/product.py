@@ -1,21 +1,20 @@
-"""1x1 convolution as a matrix product: all pixels of the batch x channels x filters.
+"""Convolution as a matrix product: all positions of the batch x cells and channels x filters.
 
-Pixels are taken in blocks whatever image they lie in, and channels in slices, so that a block's
-slice stays in the second-level cache and a block of filters in the first. A slice is copied to a
-panel whose rows are a little longer than the slice: at a distance of a power of two they would
-fall on the same cache sets.
+Positions are taken in blocks whatever image they lie in, cells one by one and channels in slices,
+so that what a block sees of a slice stays in the second-level cache and a block of filters in the
+first. It is copied to a panel whose rows are a little longer than the slice: at a distance of a
+power of two they would fall on the same cache sets. The notes' im2col, one slice at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
-from striate.kernels.grid import walk
+from striate.kernels.lattice import NUMBERS, Lattice, Seen
 from striate.kernels.memory_ops import copy, fill
 from striate.kernels.values import Operand, Pointer, Value
 
@@ -23,104 +22,62 @@ SKEW = 16
 """Floats by which a row of the panel is longer than its slice of channels."""
 
 
-NUMBERS = 6
-"""Numbers of a lattice that are arguments of a launch."""
-SIZES = 12
-"""The slot from which on the numbers of a convolution's two lattices stand."""
+SIZES = 14
+"""The slot from which on the numbers of the two lattices stand."""
 
 
 @dataclass(frozen=True)
-class Lattice:
-    """Every S-th pixel of every S-th row of a volume, numbered over the whole batch.
+class ProductConvolution(NativeKernel):
+    """x, packed filters, bias, y, mask, positions, positions in a chunk, channels, filters, slices
+    of the channels, channels of a slice, parts that the blocks of filters are cut in, cells of a
+    filter and of a row of it; then the `Lattice.arguments` of x, and of y and the mask.
 
-    A plan knows the sizes as numbers, a kernel reads them from the arguments of its launch.
-
-    Attributes:
-        size: rows and columns of the lattice.
-        step: rows and columns from one of its pixels to the next in the volume.
-        full: rows and columns of the volume.
-    """
-
-    size: tuple[Operand, Operand]
-    step: tuple[Operand, Operand]
-    full: tuple[Operand, Operand]
-
-    @classmethod
-    def read(cls, e: Emitter, slot: int) -> Lattice:
-        """The lattice whose `arguments` stand from this slot on."""
-        n = [e.argument(slot + i) for i in range(NUMBERS)]
-        return cls((n[0], n[1]), (n[2], n[3]), (n[4], n[5]))
-
-    @property
-    def arguments(self) -> tuple[int, ...]:
-        """The numbers that a launch hands to its kernel: `NUMBERS` of them."""
-        return *self.size, *self.step, *self.full
-
-    @property
-    def skips(self) -> bool:
-        """Whether the lattice leaves pixels of the volume out."""
-        return not (self.step == (1, 1) and self.size == self.full)
-
-    @contextmanager
-    def walk(
-        self, e: Emitter, first: Value, count: Value, skips: bool
-    ) -> Iterator[tuple[Value, Value]]:
-        """A loop over pixels of the lattice: its index from 0, and the pixel of the volume."""
-        if not skips:
-            with e.loop(count) as i:
-                yield i, first + i
-            return
-        (height, width), (down, across) = self.full, self.step
-        with walk(e, self.size, first, count) as (i, at):
-            yield i, (at.image * height + at.row * down) * width + at.column * across
-
-
-@dataclass(frozen=True)
-class PointwiseConvolution(NativeKernel):
-    """x, packed filters, bias, y, mask, pixels, pixels in a chunk, channels, filters, slices of
-    the channels, channels of a slice, parts that the blocks of filters are cut in; then the
-    `Lattice.arguments` of where the pixels lie in x, and in y and the mask.
-
-    One chunk is one block of pixels, which is whole micro-tiles, for one part of the filters.
+    One chunk is one block of positions, which is whole micro-tiles, for one part of the filters.
 
     Attributes:
         left: filters behind the last whole block.
         columns: filters in a block.
-        skips: whether the lattices in x and in y leave pixels out.
+        every: whether the positions are the pixels of x, and of y.
+        bounded: whether cells may lie in the padding of x.
         bias, relu, masked: as in `striate.kernels.conv_direct.DirectConvolution`.
+        adds: whether the sums start from what y holds.
     """
 
     left: int
     columns: int
-    skips: tuple[bool, bool]
+    every: tuple[bool, bool]
+    bounded: bool
     bias: bool
     relu: bool = False
     masked: bool = False
+    adds: bool = False
 
     def scratch(self, most: int, width: int) -> int:
-        """Bytes of private memory for so many pixels in a block and channels in a slice."""
+        """Bytes of private memory for so many positions in a block and channels in a slice."""
         return 4 * (self.columns + most * 2 + most * (width + SKEW))
 
     def emit(self, e: Emitter) -> None:
         x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
-        pixels, most, channels, filters, slices, width, parts = (
+        positions, most, channels, filters, slices, width, parts, cells, across = (
             e.argument(i) for i in range(5, SIZES)
         )
         source, target = (Lattice.read(e, slot) for slot in (SIZES, SIZES + NUMBERS))
         part, first = e.chunk % parts, e.chunk // parts * most
-        count = e.integer_minimum(pixels - first, most)
+        count = e.integer_minimum(positions - first, most)
         block = _Block(e, self, first, count, width + SKEW, e.room(self.columns, "i64"))
         fill(e, e.scratch, self.columns)
         block.write_places(target, filters)
-        whole, stride = filters // self.columns, channels * self.columns
+        whole, stride = filters // self.columns, cells * channels * self.columns
         size = (whole + bool(self.left) + (parts - 1)) // parts
-        with e.loop(slices) as number:
-            start = number * width
+        panel = block.panel(most)
+        with e.loop(cells * slices) as number:
+            cell, start = number // slices, number % slices * width
             depth = e.integer_minimum(channels - start, width)
-            panel = block.panel(most)
-            block.pack(source, x + start, panel, (channels, depth))
-            weights, ends = packed + start * self.columns, (start + depth).equals(channels)
-            sums = _Slice(panel, depth, start.equals(0), ends)
+            where = (cell // across, cell % across)
+            block.pack(source, x + start, panel, (channels, depth), where)
+            weights = packed + (cell * channels + start) * self.columns
+            ends = number.equals(cells * slices - 1)
+            sums = _Slice(panel, depth, number.equals(0), ends)
             with e.loop(e.integer_minimum((part + 1) * size, whole), start=part * size) as i:
                 k = i * self.columns
                 to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
@@ -134,7 +91,7 @@ class PointwiseConvolution(NativeKernel):
 
 @dataclass(frozen=True)
 class _Slice:
-    """A slice of channels in the panel, and whether it is the first and the last."""
+    """A slice of a cell's channels in the panel; whether it is the first and the last of all."""
 
     panel: Pointer
     depth: Value
@@ -144,20 +101,20 @@ class _Slice:
 
 @dataclass(frozen=True)
 class _Block:
-    """One block of pixels in the making.
+    """One block of positions in the making.
 
     Attributes:
         e: the emitter.
         kernel: what is emitted.
-        first: of the pixels.
+        first: of the positions.
         count: how many there are.
         row: values from one row of the panel to the next.
-        places: where each pixel's outputs go, as an offset in y; the last pixel fills up the last
+        places: where each position's outputs go, as an offset in y; the last one fills up the last
             micro-tile.
     """
 
     e: Emitter
-    kernel: PointwiseConvolution
+    kernel: ProductConvolution
     first: Value
     count: Value
     row: Value
@@ -168,19 +125,26 @@ class _Block:
         return self.e.scratch + (self.kernel.columns + most * 2)
 
     def write_places(self, target: Lattice, filters: Value) -> None:
-        """Write down where each pixel's outputs go."""
-        with target.walk(self.e, self.first, self.count, self.kernel.skips[1]) as (i, pixel):
-            self.places.store(pixel * filters, i)
+        """Write down where each position's outputs go."""
+        own = (self.first, self.count)
+        with target.walk(self.e, own, every=self.kernel.every[1]) as seen:
+            self.places.store(seen.pixel * filters, seen.index)
         with self._rest() as i:
             self.places.store(self.places.load(self.count - 1), i)
 
     def pack(
-        self, source: Lattice, x: Pointer, panel: Pointer, depths: tuple[Value, Value]
+        self,
+        source: Lattice,
+        x: Pointer,
+        panel: Pointer,
+        depths: tuple[Value, Value],
+        cell: tuple[Operand, Operand],
     ) -> None:
-        """The block's slice of channels; depths are those of x and of the slice."""
-        e, (channels, depth) = self.e, depths
-        with source.walk(e, self.first, self.count, self.kernel.skips[0]) as (i, pixel):
-            copy(e, panel + i * self.row, x + pixel * channels, depth)
+        """What one cell sees of the block; depths are those of x and of the slice."""
+        e, (channels, depth), kernel = self.e, depths, self.kernel
+        own = (self.first, self.count)
+        with source.walk(e, own, cell, kernel.every[0], kernel.bounded) as seen:
+            copy_seen(e, panel + seen.index * self.row, x, seen, (channels, depth))
         with self._rest() as i:
             copy(e, panel + i * self.row, panel + (self.count - 1) * self.row, depth)
 
@@ -198,7 +162,9 @@ class _Block:
             stores = []
             for r, totals in enumerate(self._tile(sums, tile, weights, len(used))):
                 place = self.places.load(tile + r)
-                before = e.select_pointer(sums.begins, to.bias, to.y + place)
+                before = to.y + place
+                if not kernel.adds:
+                    before = e.select_pointer(sums.begins, to.bias, before)
                 for v, total in enumerate(totals):
                     lanes, where = min(e.lanes, wanted - v * e.lanes), place + v * e.lanes
                     value = total + before.vector(v * e.lanes, lanes)
@@ -207,12 +173,12 @@ class _Block:
                     if kernel.masked:
                         value = e.select(to.mask.vector(where, lanes) > floor, value, 0.0)
                     stores.append((value, where, lanes))
-            # The last pixel may come several times: all of them must read what was there before.
+            # The last position may come several times: all of them must read what was there before.
             for stored in stores:
                 to.y.store_vector(*stored)
 
     def _tile(self, sums: _Slice, tile: Value, weights: Pointer, vectors: int) -> list[list[Value]]:
-        """The dot products of a tile of pixels with one block of filters over the slice."""
+        """The dot products of a tile of positions with one block of filters over the slice."""
         e, rows, columns = self.e, range(self.e.isa.tile_rows), self.kernel.columns
         source = sums.panel + tile * self.row
         totals = [[e.variable(e.splat(0.0)) for _ in range(vectors)] for _ in rows]
@@ -223,3 +189,23 @@ class _Block:
                 for total, w in zip(row, loaded, strict=True):
                     total.value = e.fma(value, w, total.value)
         return [[total.value for total in row] for row in totals]
+
+
+def copy_seen(e: Emitter, to: Pointer, x: Pointer, seen: Seen, depths: tuple[Value, Value]) -> None:
+    """Copy a slice of the pixel that a cell sees; zeros in the padding.
+
+    Args:
+        e: the emitter.
+        to: where to.
+        x: the volume, from the first channel of the slice on.
+        seen: by the cell.
+        depths: channels of the volume and of the slice.
+    """
+    depth, source = depths[1], x + seen.pixel * depths[0]
+    if seen.inside is None:
+        copy(e, to, source, depth)
+        return
+    with e.when(seen.inside):
+        copy(e, to, source, depth)
+    with e.when(seen.inside ^ True):
+        fill(e, to, depth)

@@ -1,0 +1,211 @@
+"""CONV as a matrix product over the positions of the whole batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from striate.kernels.conv_data_gradient import (
+    FillZeros,
+    data_gradient,
+    pack_flipped,
+    whole_filters,
+)
+from striate.kernels.conv_direct import seconds
+from striate.kernels.conv_filter_gradient import sum_slices
+from striate.kernels.conv_fold import fold_norm
+from striate.kernels.conv_pack import blocks_of, pack_forward
+from striate.kernels.isa import Isa
+from striate.kernels.lattice import Lattice
+from striate.kernels.product import ProductConvolution
+from striate.kernels.product_gradient import ProductGradient
+from striate.kernels.rounding import multiple, quotient
+from striate.layers import Conv, Shape, Window
+from striate.plan import Launch, Lowering, Task
+
+BLOCK = 96
+SLICE = 256
+GRADIENT_BLOCK = 64
+GRADIENT_PART = 400
+"""Positions in a part at least: fewer, and adding up the parts is too large a share."""
+MOST_SHARED = 16
+LEAST_SHARED = 4
+"""Blocks of filters in a chunk: as many as the second-level cache holds, if there are enough."""
+CHUNKS = 16
+FRACTION = 0.85
+"""Of the peak that the matrix product reaches; direct convolution reaches less."""
+COPIES = 6.0
+"""Filters whose multiply-adds take as long as copying the channels that they see."""
+
+
+def is_pointwise(conv: Conv) -> bool:
+    """Whether the filters see single pixels, without padding."""
+    return conv.window.size == (1, 1) and conv.window.sides == (0, 0, 0, 0)
+
+
+def unfit(conv: Conv, x: Shape) -> str | None:
+    """Why a CONV cannot be done this way, or need not be tried; None if it can."""
+    if conv.groups != 1:
+        return "there are groups"
+    if x.channels < SLICE // 8 and not is_pointwise(conv):
+        return f"{x.channels} channels are too few for a slice"
+    return None
+
+
+@dataclass(frozen=True)
+class Product:
+    """One matrix product.
+
+    Attributes:
+        isa: the target.
+        depths: of the input and of the output.
+        source: what the filters see of the input.
+        target: where their sums go.
+        positions: how many, over the whole batch.
+        window: rows and columns of a filter.
+    """
+
+    isa: Isa
+    depths: tuple[int, int]
+    source: Lattice
+    target: Lattice
+    positions: int
+    window: tuple[int, int] = (1, 1)
+
+    def launch(
+        self, roles: tuple[str | int, ...], bias: bool = False, relu: bool = False
+    ) -> Launch:
+        """The launch.
+
+        Args:
+            roles: the kernel's first five arguments; a mask that is given is applied.
+            bias: whether there is one.
+            relu: whether max(0, .) follows.
+        """
+        (channels, filters), (rows, across), columns = (
+            *(self.depths, self.window, self.isa.tile_columns),
+        )
+        pieces = quotient(self.positions, BLOCK)
+        block = multiple(quotient(self.positions, pieces), self.isa.tile_rows)
+        width = multiple(quotient(channels, quotient(channels, SLICE)), self.isa.lanes)
+        slices = quotient(channels, width)
+        parts = max(1, min(quotient(CHUNKS, pieces), blocks_of(filters, columns) // 2))
+        every = (self.source.is_every, self.target.is_every)
+        kernel = ProductConvolution(
+            *(filters % columns, columns, every, self.source.is_bounded(self.window)),
+            bias=bias,
+            relu=relu,
+            masked=roles[4] != 0,
+        )
+        cut = (slices, width, parts, rows * across, across)
+        numbers = (self.positions, block, channels, filters, *cut)
+        arguments = (*roles, *numbers, *self.source.arguments, *self.target.arguments)
+        chunks = quotient(self.positions, block) * parts
+        return Launch(kernel, chunks, arguments, room=kernel.scratch(block, width))
+
+
+def whole(shape: Shape) -> Lattice:
+    """All pixels of a volume."""
+    return Lattice.of(Window((1, 1), (1, 1), (0, 0, 0, 0)), shape)
+
+
+def estimate(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
+    """Seconds of one of the passes."""
+    copies = 1 + COPIES / conv.filters
+    return seconds(isa, batch * conv.macs(x), FRACTION) * copies
+
+
+@dataclass(frozen=True)
+class ProductForward:
+    """CONV forward as a matrix product."""
+
+    isa: Isa
+    name: str = "matrix product"
+
+    def refuses(self, task: Task) -> str | None:
+        return unfit(task.what, *task.inputs)
+
+    def cost(self, task: Task) -> float:
+        (x,) = task.inputs
+        return estimate(self.isa, task.what, x, task.batch)
+
+    def lower(self, task: Task) -> Lowering:
+        return fold_norm(task, self._lower)
+
+    def _lower(self, task: Task) -> Lowering:
+        conv, (x,), y = task.what, task.inputs, task.output
+        pack, size = pack_forward(conv, x, self.isa.tile_columns)
+        product = Product(
+            *(self.isa, (x.channels, y.channels), Lattice.of(conv.window, x), whole(y)),
+            *(task.batch * y.pixels, conv.window.size),
+        )
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", 0)
+        main = product.launch(roles, bias=conv.bias, relu=task.detail.get("relu", False))
+        return Lowering((pack, main), scratch={"packed": size})
+
+
+@dataclass(frozen=True)
+class ProductBackward:
+    """CONV backward by the filters as a matrix product; by the data, too, where they are 1x1."""
+
+    isa: Isa
+    name: str = "matrix product"
+
+    def refuses(self, task: Task) -> str | None:
+        return unfit(task.what, *task.inputs)
+
+    def cost(self, task: Task) -> float:
+        (x,), conv = task.inputs, task.what
+        by_filters = estimate(self.isa, conv, x, task.batch)
+        if "dx0" not in task.roles:
+            return by_filters
+        by_data = by_filters if is_pointwise(conv) else seconds(self.isa, task.batch * conv.macs(x))
+        return by_filters + by_data
+
+    def lower(self, task: Task) -> Lowering:
+        launches, scratch = self._by_filters(task)
+        if "dx0" in task.roles:
+            by_data = self._by_data if is_pointwise(task.what) else partial(data_gradient, self.isa)
+            first, flipped = by_data(task)
+            launches, scratch = (*first, *launches), {**scratch, **flipped}
+        return Lowering(launches, scratch=scratch)
+
+    def _by_data(self, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
+        conv, (x,), y = task.what, task.inputs, task.output
+        values = blocks_of(x.channels, self.isa.tile_columns) * self.isa.tile_columns * y.channels
+        mask = "x0" if task.detail.get("mask") else 0
+        first: list[Launch] = []
+        if x.pixels > y.pixels:
+            chunks = min(64, x.height * task.batch)
+            first.append(Launch(FillZeros(), chunks, ("dx0", task.batch * x.values, chunks)))
+        product = Product(
+            *(self.isa, (y.channels, x.channels), whole(y), Lattice.of(conv.window, x)),
+            task.batch * y.pixels,
+        )
+        main = product.launch(("dy", "scratch.flipped", 0, "dx0", mask))
+        pack = pack_flipped(self.isa, conv, x, *whole_filters(conv), 0)
+        return (*first, pack, main), {"flipped": 4 * values}
+
+    def _by_filters(self, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
+        conv, (x,), y, columns = task.what, task.inputs, task.output, self.isa.tile_columns
+        positions, blocks = task.batch * y.pixels, blocks_of(y.channels, columns)
+        parts = max(1, min(positions // GRADIENT_PART, CHUNKS))
+        shared = quotient(blocks, quotient(CHUNKS, parts))
+        shared = min(blocks, max(LEAST_SHARED, min(MOST_SHARED, shared)))
+        rows, source = self.isa.tile_rows, Lattice.of(conv.window, x)
+        width = multiple(quotient(x.channels, quotient(x.channels, SLICE)), rows)
+        bounded = source.is_bounded(conv.window.size)
+        kernel = ProductGradient(
+            *(x.channels % rows, source.is_every, bounded, GRADIENT_BLOCK, columns)
+        )
+        cut = (quotient(x.channels, width), width, shared, conv.window.cells, conv.window.size[1])
+        numbers = (positions, parts, x.channels, y.channels, *cut, *source.arguments)
+        roles: tuple[str | int, ...] = ("x0", "dy", "scratch.partial")
+        main = Launch(
+            kernel,
+            parts * quotient(blocks, shared),
+            roles + numbers,
+            room=kernel.scratch(width, shared),
+        )
+        total, size = sum_slices(conv, x.channels * conv.window.cells, columns, parts)
+        return (main, total), {"partial": size}
