@@ -109,6 +109,8 @@ class Library:
         with ThreadPoolExecutor(2) as pool:
             found = list(pool.map(lambda item: _cached(item[0], item[1], isa), sources))
         self.compiled = sum(not hit for _, hit in found)
+        if self.compiled:
+            cache.prune()
         empty = llvm.parse_assembly("")
         self._engine = llvm.create_mcjit_compiler(empty, _machine(isa, jit=True))
         for code, _ in found:
