@@ -2,7 +2,8 @@
 
 A kernel's code follows from its record, the target, Striate's source and LLVM's version;
 the key is a digest of those, so that a hit needs neither code generation nor LLVM. A file holds the
-SHA-256 of its content in front; one that does not match is compiled again.
+SHA-256 of its content in front; one that does not match is compiled again. Its time of modification
+is when it was last used: where the folder grows too large, those unused for longest go.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +24,12 @@ from striate.kernels.isa import Isa
 from striate.plan import Kernel
 
 DIGEST = 32
+MOST_BYTES = 256 * 2**20
+"""The folder's content is cut back when it is larger."""
+KEPT_BYTES = MOST_BYTES * 3 // 4
+"""What it is cut back to, so that it does not have to be looked through again soon."""
+FRESH = 3600.0
+"""Seconds in which a use is not written down again, and nothing is taken away."""
 GENERATES = ("layers", "optimizers", "plan", "kernels")
 """The rooms whose source the code of a kernel depends on."""
 
@@ -67,10 +75,14 @@ def read(name: str) -> bytes | None:
     folder = directory()
     if folder is None:
         return None
+    path = folder / f"{name}.o"
     try:
-        content = (folder / f"{name}.o").read_bytes()
+        content = path.read_bytes()
     except OSError:
         return None
+    with contextlib.suppress(OSError):
+        if time.time() - path.stat().st_mtime > FRESH:
+            os.utime(path)
     code = content[DIGEST:]
     return code if hashlib.sha256(code).digest() == content[:DIGEST] else None
 
@@ -88,3 +100,29 @@ def write(name: str, code: bytes) -> None:
             os.replace(temporary, folder / f"{name}.o")
         finally:
             Path(temporary).unlink(missing_ok=True)
+
+
+def prune(most: int = MOST_BYTES, kept: int = KEPT_BYTES) -> None:
+    """Where the folder holds more than ``most`` bytes, cut it back to ``kept``.
+
+    Files unused for longest go first, half-written ones of processes that were killed among them.
+    What was used within the last hour stays, so that no process loses what it has just written.
+    Any process may do this at any time: code that is gone is compiled again.
+    """
+    folder = directory()
+    if folder is None:
+        return
+    found = []
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            found.append((status.st_mtime, status.st_size, path))
+    total = sum(size for _, size, _ in found)
+    if total <= most:
+        return
+    for used, size, path in sorted(found):
+        if total <= kept or time.time() - used < FRESH:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+        total -= size

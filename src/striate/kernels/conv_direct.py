@@ -53,7 +53,7 @@ class DirectConvolution(NativeKernel):
 
     Attributes:
         left: filters (of a group) behind the last whole block.
-        runs: whether a row of a filter lies in one run in memory.
+        run: what of a filter lies in one run in memory; see `ConvSizes.run`.
         spread: whether the panel has zeros between the input's pixels.
         bias: whether the sums start from a bias.
         relu: whether max(0, .) follows.
@@ -62,7 +62,7 @@ class DirectConvolution(NativeKernel):
     """
 
     left: int
-    runs: bool
+    run: str
     spread: bool
     bias: bool
     relu: bool = False
@@ -180,7 +180,7 @@ class _Band:
             for v in used
         ]
         sums = [[e.variable(value) for value in start] for _ in inputs]
-        cells, run = sizes.runs(self.kernel.runs)
+        cells, run = sizes.runs(self.kernel.run)
         down, across = sizes.dilation[0] * self.line, sizes.dilation[1] * sizes.panel.channels
         with e.loop(sizes.size[0]) as i, e.loop(cells) as j, e.loop(run) as c:
             cell = (i * cells + j) * run + c
@@ -224,9 +224,7 @@ def convolution(
     bands = batch * sizes.bands
     parts = parts_of(isa, sizes.filters, bands)
     left, spread = sizes.filters % isa.tile_columns, panel.spread != (1, 1)
-    kernel = DirectConvolution(
-        *(left, sizes.rows_are_runs, spread, roles[2] != 0, relu, roles[4] != 0)
-    )
+    kernel = DirectConvolution(*(left, sizes.run, spread, roles[2] != 0, relu, roles[4] != 0))
     height, width = full or (sizes.output_rows, panel.columns)
     room = 0 if reads_input else multiple(panel.values, isa.tile_columns)
     numbers = (parts, int(reads_input), *spacing, height, width, room, *sizes.arguments)

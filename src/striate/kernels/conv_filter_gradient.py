@@ -13,7 +13,7 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.conv_data_gradient import data_gradient
 from striate.kernels.conv_direct import seconds
 from striate.kernels.conv_pack import blocks_of
-from striate.kernels.conv_sizes import ConvSizes
+from striate.kernels.conv_sizes import VALUE, ConvSizes
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
@@ -41,13 +41,13 @@ class FilterGradient(NativeKernel):
 
     Attributes:
         left: cells of a run behind the last whole micro-tile.
-        runs: whether a row of a filter lies in one run in memory.
+        run: what of a filter lies in one run in memory; see `ConvSizes.run`.
         columns: filters in a block.
         shared: blocks in a chunk, which share a panel of the input.
     """
 
     left: int
-    runs: bool
+    run: str
     columns: int
     shared: int
 
@@ -121,14 +121,15 @@ class FilterGradient(NativeKernel):
     ) -> None:
         """All cells of the block's filters, a tile of neighbouring cells at a time."""
         panel, (source, dy), tile = sizes.panel, factors, e.isa.tile_rows
-        cells, run = sizes.runs(self.runs)
-        whole = run - self.left
+        cells, run = sizes.runs(self.run)
+        whole = 0 if self.run == VALUE else run - self.left
         down, across = sizes.dilation[0] * panel.row_length, sizes.dilation[1] * panel.channels
         with e.loop(sizes.size[0]) as i, e.loop(cells) as j:
             x = source + (i * down + j * across)
             to = sums + (i * cells + j) * (run * self.columns)
-            with e.loop(whole, step=tile) as c:
-                self._tile(e, panel, (x + c, dy), rows, to + c * self.columns, tile)
+            if self.run != VALUE:
+                with e.loop(whole, step=tile) as c:
+                    self._tile(e, panel, (x + c, dy), rows, to + c * self.columns, tile)
             if self.left:
                 end = to + whole * self.columns
                 self._tile(e, panel, (x + whole, dy), rows, end, self.left)
@@ -223,8 +224,8 @@ def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str,
     sizes = filter_gradient_sizes(conv, x)
     shares = conv.groups * quotient(blocks_of(sizes.filters, columns), SHARED)
     slices = max(1, min(task.batch, WANTED_CHUNKS // shares))
-    runs = sizes.rows_are_runs
-    kernel = FilterGradient(sizes.runs(runs)[1] % isa.tile_rows, runs, columns, SHARED)
+    left = sizes.runs(sizes.run)[1] % isa.tile_rows
+    kernel = FilterGradient(left, sizes.run, columns, SHARED)
     pixels = sizes.panel.rows * sizes.panel.columns
     main = Launch(
         *(kernel, slices * shares),

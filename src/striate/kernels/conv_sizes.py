@@ -15,6 +15,9 @@ NUMBERS = PANEL_NUMBERS + 7
 """Numbers that are arguments of a launch."""
 
 
+ROW, CELL, VALUE = "row", "cell", "value"
+
+
 @dataclass(frozen=True)
 class ConvSizes:
     """What a convolution goes over. A plan knows the numbers, a kernel reads them.
@@ -79,11 +82,14 @@ class ConvSizes:
         return (self.output_rows + (self.panel.rows - 1)) // self.panel.rows
 
     @property
-    def rows_are_runs(self) -> bool:
-        """Whether a row of a filter lies in one run in memory."""
-        return bool(self.dilation[1] == 1 and self.groups == 1)
+    def run(self) -> str:
+        """What of a filter lies in one run in memory: a whole row, a cell, or one value."""
+        if self.dilation[1] == 1 and self.groups == 1:
+            return ROW
+        return VALUE if self.channels == 1 else CELL
 
-    def runs(self, rows: bool) -> tuple[Operand, Operand]:
-        """In how many runs of memory a row of a filter lies, and their values; see above."""
+    def runs(self, run: str) -> tuple[Operand, Operand]:
+        """In how many runs a row of a filter lies, and the values of each."""
         across = self.size[1]
-        return (1, across * self.channels) if rows else (across, self.channels)
+        known = {ROW: (1, across * self.channels), CELL: (across, self.channels)}
+        return known.get(run, (across, 1))

@@ -103,6 +103,9 @@ class Emitter:
     @contextmanager
     def loop(self, stop: Operand, start: Operand = 0, step: int = 1) -> Iterator[Value]:
         """``for i in range(start, stop, step)``."""
+        if is_number(start) and is_number(stop) and start < stop <= start + step:
+            yield self.integer(start)
+            return
         builder = self.builder
         first, limit = self.integer(start), self.integer(stop)
         head, body, after = (builder.append_basic_block(n) for n in ("loop", "body", "after"))

@@ -24,6 +24,7 @@ class Memory:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._blocks = {region: _block(size) for region, size in plan.regions.items()}
+        self._starts = {region: block.ctypes.data for region, block in self._blocks.items()}
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -32,8 +33,7 @@ class Memory:
 
     def address(self, buffer: str, offset: int = 0) -> int:
         """Where a buffer starts, some bytes further on."""
-        region = self._plan.buffers[buffer].region
-        start: int = self._blocks[region].ctypes.data
+        start: int = self._starts[self._plan.buffers[buffer].region]
         return start + self._plan.offsets[buffer] + offset
 
     def view(self, buffer: str, shape: tuple[int, ...], dtype: str = "float32") -> Array:
