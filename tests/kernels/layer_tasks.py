@@ -49,10 +49,11 @@ def tasks(
     batch: int,
     training: bool = True,
     by_input: bool = True,
+    behind: Layer | None = None,
 ) -> tuple[Task, Task]:
     """The forward and the backward task, every role with a buffer of its own.
 
-    Without ``by_input``, nobody wants the gradients by the inputs.
+    Without ``by_input``, nobody wants the gradients by the inputs; ``behind`` gives the first one.
     """
     parameters = layer.parameters(*shapes)
     inputs = [f"x{i}" for i in range(len(shapes))]
@@ -61,7 +62,7 @@ def tasks(
     forward = Task(
         *("forward", "node", layer, batch, shapes, layer.shape(*shapes), training),
         {role: role for role in [*inputs, "y", "key", *weights]},
-        {"key": 16},
+        {"key": 16, "behind": behind},
     )
     roles = ["dy", "key", *weights, *trained, *(f"d{x}" for x in inputs if by_input)]
     roles += inputs if "inputs" in layer.saves else []
@@ -78,10 +79,11 @@ def run_native(
     threads: int = 1,
     training: bool = True,
     by_input: bool = True,
+    behind: Layer | None = None,
 ) -> Ran:
     """Run forward (and, in training, backward) with the first candidate of each task."""
     batch = len(arrays["x0"])
-    forward, backward = tasks(layer, shapes, batch, training, by_input)
+    forward, backward = tasks(layer, shapes, batch, training, by_input, behind)
     outputs = {"y": np.full(forward.output.array(batch), np.nan, np.float32)}
     control = {"key": np.zeros(17, np.uint32)}
     candidate = next(iter(candidates_for(isa)(forward)))

@@ -42,6 +42,7 @@ def test_inference(text: str, expected: str) -> None:
         ("CONV3-16 -> RELU -> CONV3-16 S=2 fit=floor -> FC 2", "conv2 + relu1 backward"),
         (f"{BLOCK} -> FC 2", "batchnorm1 + relu1 forward"),
         ("FC 64 -> RELU -> FC 2", "fc1 backward + update"),
+        ("CONV3-16 -> RELU -> POOL2 -> FC 2", "pool1 + relu1 backward"),
     ],
 )
 def test_training(text: str, expected: str) -> None:
@@ -61,6 +62,9 @@ def test_training(text: str, expected: str) -> None:
         # Only a RELU rides along, and only one.
         ("CONV3-16 -> TANH -> FC 2", False, "conv1 forward"),
         ("CONV3-16 -> RELU -> RELU -> FC 2", False, "relu2 forward"),
+        # Only the switches of a maximum can leave out what is not positive.
+        ("CONV3-16 -> RELU -> POOL2 avg -> FC 2", True, "relu1 backward"),
+        ("CONV3-16 -> RELU -> SUM{ POOL3 S=1 P=1 | SKIP } -> FC 2", True, "relu1 backward"),
         # Only large weights of an FC are updated with their gradient.
         ("FC 8 -> RELU -> FC 2", True, "fc1 backward"),
         ("LOCAL3-16 -> RELU -> FC 2", True, "local1 update"),

@@ -6,7 +6,7 @@ dw[k, d] = Σ_n dy[n, k]·x[n, d];  db[k] = Σ_n dy[n, k].
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from striate.kernels import dot_products, outer_products
 from striate.kernels.base import NativeKernel
@@ -15,6 +15,10 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.matrix import Matrix, Range
 from striate.kernels.outer_products import Product, pack_columns, packed_rows, rows_of
 from striate.kernels.values import Pointer, Value
+
+ROWS_IN_ORDER, WIDE_BLOCK = 16, 512
+"""Rows of weights that are read side by side, and how many of their columns, where all images make
+one micro-tile: long pieces of few rows come from memory at its speed."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,11 @@ class FcForward(NativeKernel):
 
     Attributes:
         bias: whether the sums start from a bias.
+        height: images of a micro-tile.
     """
 
     bias: bool
+    height: int
 
     @property
     def private(self) -> int:
@@ -60,7 +66,7 @@ class FcForward(NativeKernel):
         x, w, b, y = (e.pointer(i) for i in range(4))
         neurons, depth = e.argument(5), e.argument(6)
         images, within = images_and_neurons(e)
-        rows = rows_of(e, Matrix(x, depth), images)
+        rows = rows_of(e, Matrix(x, depth), images, self.height)
         to = Matrix(y, neurons).at(images.first, 0)
         start = b if self.bias else None
         Product(rows, Matrix(w, depth), True, depth, to, start).emit(e, within)
@@ -78,7 +84,15 @@ def images_and_neurons(e: Emitter) -> tuple[Range, Range]:
 
 @dataclass(frozen=True)
 class FcBackwardData(NativeKernel):
-    """dy, w, dx, images, neurons, depth, columns in a chunk, which is a block of columns."""
+    """dy, w, dx, images, neurons, depth, columns in a chunk, which is a block of columns.
+
+    Attributes:
+        height: images of a micro-tile.
+        alone: whether all images are in one micro-tile.
+    """
+
+    height: int
+    alone: bool
 
     @property
     def private(self) -> int:
@@ -87,8 +101,10 @@ class FcBackwardData(NativeKernel):
     def emit(self, e: Emitter) -> None:
         dy, w, dx = (e.pointer(i) for i in range(3))
         images, neurons, depth, block = (e.argument(i) for i in range(3, 7))
-        rows = rows_of(e, Matrix(dy, neurons), Range(e.integer(0), images))
+        rows = rows_of(e, Matrix(dy, neurons), Range(e.integer(0), images), self.height)
         product = Product(rows, Matrix(w, depth), False, neurons, Matrix(dx, depth))
+        if self.alone:
+            product = replace(product, panel=ROWS_IN_ORDER, block=WIDE_BLOCK, packed=False)
         product.emit(e, Range.part(e, e.chunk, block, depth))
 
 

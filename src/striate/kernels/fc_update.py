@@ -13,7 +13,15 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
-from striate.kernels.outer_products import Rows, accumulate, pack_panels, packed_rows, put, zeros
+from striate.kernels.outer_products import (
+    Panel,
+    Rows,
+    accumulate,
+    pack_panels,
+    packed_rows,
+    put,
+    zeros,
+)
 from striate.kernels.updates import Arrays, ruled
 from striate.kernels.values import Pointer, Value
 from striate.kernels.vector_loop import STASH_LANES, for_vectors
@@ -109,7 +117,8 @@ class _Tiles:
             for r in range(e.isa.tile_rows):
                 e.prefetch(self.arrays.w + (ahead + r * self.x.step + c))
             sums = zeros(e)
-            accumulate(e, sums, pointers, self.dy.step, panels + c * self.images, self.images)
+            panel = Panel(panels + c * self.images, e.isa.tile_columns)
+            accumulate(e, sums, pointers, self.dy.step, panel, self.images)
             put(e, gradient.at(0, c), sums)
 
     def _move(

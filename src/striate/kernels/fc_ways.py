@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.dot_products import DotTile
-from striate.kernels.fc import FcBackwardBias, FcBackwardData, FcBackwardFilter, FcDots, FcForward
+from striate.kernels.fc import (
+    WIDE_BLOCK,
+    FcBackwardBias,
+    FcBackwardData,
+    FcBackwardFilter,
+    FcDots,
+    FcForward,
+)
 from striate.kernels.fc_update import update_launch
 from striate.kernels.isa import Isa
-from striate.kernels.outer_products import BLOCK
+from striate.kernels.outer_products import BLOCK, tile_height
 from striate.plan.records import Launch, Lowering, Task
 
 CLOCK = 3.2e9
@@ -89,8 +96,9 @@ class OuterForward:
         fc, images = task.what, task.batch
         neurons = column_block(self.isa, fc.filters)
         parts = max(1, min(WANTED_CHUNKS // -(-fc.filters // neurons), images // IMAGES_OF_A_PANEL))
-        block = self.isa.tile_rows * -(-images // (self.isa.tile_rows * parts))
-        return forward(FcForward(fc.bias), task, block, neurons)
+        height = tile_height(self.isa, images // parts)
+        block = height * -(-images // (height * parts))
+        return forward(FcForward(fc.bias, height), task, block, neurons)
 
 
 def forward(
@@ -107,12 +115,7 @@ def forward(
 def fc_backward(isa: Isa, task: Task) -> Lowering:
     """By the data, where it is wanted, with the old weights; then by the weights."""
     fc, images, depth = task.what, task.batch, task.inputs[0].values
-    block = column_block(isa, depth)
-    chunks = -(-depth // block)
-    sizes = (images, fc.filters, depth, block)
-    launches = []
-    if "dx0" in task.roles:
-        launches.append(Launch(FcBackwardData(), chunks, ("dy", "w.w", "dx0", *sizes)))
+    launches = [data_gradient(isa, task)] if "dx0" in task.roles else []
     tiles = -(-fc.filters // isa.tile_rows)
     bias = "dw.b" if fc.bias else 0
     pack = ("dy", "scratch.packed", bias, images, fc.filters)
@@ -120,12 +123,23 @@ def fc_backward(isa: Isa, task: Task) -> Lowering:
     if "update" in task.detail:
         launches.append(update_launch(isa, task, WANTED_CHUNKS))
     else:
-        arguments = ("scratch.packed", "x0", "dw.w", *sizes)
-        launches.append(Launch(FcBackwardFilter(), chunks, arguments))
+        block = column_block(isa, depth)
+        arguments = ("scratch.packed", "x0", "dw.w", images, fc.filters, depth, block)
+        launches.append(Launch(FcBackwardFilter(), -(-depth // block), arguments))
     return Lowering(tuple(launches), {"packed": 4 * tiles * isa.tile_rows * images})
 
 
-def column_block(isa: Isa, columns: int) -> int:
+def data_gradient(isa: Isa, task: Task) -> Launch:
+    """The gradient by the data, in blocks of columns."""
+    images, depth = task.batch, task.inputs[0].values
+    height = tile_height(isa, images)
+    kernel = FcBackwardData(height, alone=images <= height)
+    block = column_block(isa, depth, WIDE_BLOCK if kernel.alone else BLOCK)
+    sizes = (images, task.what.filters, depth, block)
+    return Launch(kernel, -(-depth // block), ("dy", "w.w", "dx0", *sizes))
+
+
+def column_block(isa: Isa, columns: int, most: int = BLOCK) -> int:
     """Columns in a chunk of outer products: whole micro-tiles, and enough chunks."""
     tiles = -(-columns // isa.tile_columns)
-    return isa.tile_columns * max(1, min(BLOCK // isa.tile_columns, tiles // WANTED_CHUNKS))
+    return isa.tile_columns * max(1, min(most // isa.tile_columns, tiles // WANTED_CHUNKS))

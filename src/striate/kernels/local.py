@@ -12,7 +12,13 @@ from striate.kernels.fc import add_bias_gradient
 from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
 from striate.kernels.memory_ops import fill
-from striate.kernels.outer_products import Product, pack_columns, packed_rows, rows_of
+from striate.kernels.outer_products import (
+    Product,
+    pack_columns,
+    packed_rows,
+    rows_of,
+    tile_height,
+)
 from striate.kernels.patches import Patches
 from striate.kernels.values import Pointer
 from striate.plan.records import Launch, Lowering, Task
@@ -86,7 +92,9 @@ class LocalBackwardPatches(LocalKernel):
         dy, w, gradients = (e.pointer(i) for i in range(3))
         size = self.patches.values
         to = Matrix(gradients + e.chunk * (self.images * size), size)
-        rows = rows_of(e, self.at_position(dy), Range.all(e, self.images))
+        rows = rows_of(
+            e, self.at_position(dy), Range.all(e, self.images), tile_height(e.isa, self.images)
+        )
         product = Product(rows, self.weights(w), False, e.integer(self.filters), to)
         product.emit(e, Range.all(e, size))
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from striate.kernels import candidates
 from striate.kernels.fc_update import fits
+from striate.kernels.pool import wins_only_above_zero
 from striate.kernels.updates import RULES
-from striate.layers import BatchNorm, Conv, Fc, Relu, Sum
+from striate.layers import BatchNorm, Conv, Fc, Pool, Relu, Sum
 from striate.plan.records import Task
 
 RELU_RIDES_ON = (Conv, BatchNorm, Sum)
@@ -56,12 +57,22 @@ def _norm_forward(task: Task, norm: Task) -> Task | None:
 
 
 def _relu_backward(task: Task, relu: Task) -> Task | None:
-    """RELU in place on the gradient by the input of a CONV, whose input is the RELU's output."""
+    """RELU in place on the gradient by the input of a CONV or POOL."""
+    if isinstance(task.what, Pool):
+        return _relu_behind_pool(task, relu)
     if not isinstance(task.what, Conv) or "dx0" not in task.roles or not relu.same("dx0", "dy"):
         return None
     if relu.roles["dy"] != task.roles["dx0"] or relu.roles["y"] != task.roles.get("x0"):
         return None
     return _joined(task, relu, None, mask=True)
+
+
+def _relu_behind_pool(pool: Task, relu: Task) -> Task | None:
+    """RELU on the gradient by the input of a max POOL, whose switches leave out what is not
+    positive: then nobody needs the RELU's output."""
+    if not wins_only_above_zero(pool) or relu.roles["dy"] != pool.roles.get("dx0"):
+        return None
+    return _joined(pool, relu, None) if relu.same("dx0", "dy") else None
 
 
 def _update_with_gradient(task: Task, update: Task) -> Task | None:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
 from striate.kernels.memory_ops import clamped, copy
 from striate.kernels.shuffles import transpose
-from striate.kernels.values import Operand, Pointer, Value, Variable
+from striate.kernels.values import Operand, Pointer, Value, Variable, is_number
 
 PANEL_DEPTH = 128
 BLOCK = 128
@@ -32,22 +33,31 @@ class Rows:
         count: how many rows there are.
         tile: addresses of a micro-tile's rows: from a first row and a depth on.
         step: distance between a row's values.
+        height: rows of a micro-tile.
     """
 
     count: Value
     tile: Callable[[Value, Value], list[Pointer]]
     step: int
+    height: int
 
 
-def rows_of(e: Emitter, matrix: Matrix, within: Range) -> Rows:
+def tile_height(isa: Isa, rows: int) -> int:
+    """The rows of a micro-tile that waste least on so many rows; two thirds of the largest keep the
+    multipliers as busy."""
+    heights = range(isa.tile_rows, isa.tile_rows * 2 // 3 - 1, -1)
+    return min(heights, key=lambda height: -(-rows // height) * (height + 0.5))
+
+
+def rows_of(e: Emitter, matrix: Matrix, within: Range, height: int) -> Rows:
     """A range of a matrix's rows; the last stands in for those behind it."""
     last = within.stop - 1
 
     def tile(first: Value, depth: Value) -> list[Pointer]:
         start = within.first + first
-        return [matrix.row(clamped(e, start + i, last)) + depth for i in range(e.isa.tile_rows)]
+        return [matrix.row(clamped(e, start + i, last)) + depth for i in range(height)]
 
-    return Rows(within.stop - within.first, tile, 1)
+    return Rows(within.stop - within.first, tile, 1, height)
 
 
 def packed_rows(e: Emitter, packed: Pointer, count: Value, depth: Value) -> Rows:
@@ -57,7 +67,7 @@ def packed_rows(e: Emitter, packed: Pointer, count: Value, depth: Value) -> Rows
     def tile(first: Value, start: Value) -> list[Pointer]:
         return [packed + (first * depth + start * height + i) for i in range(height)]
 
-    return Rows(count, tile, height)
+    return Rows(count, tile, height, height)
 
 
 def pack_columns(
@@ -83,6 +93,10 @@ class Product:
         depth: number of terms.
         to: where the product goes.
         start: of the sums, a value for each column; else they start at 0.
+        panel: terms that are taken at a time.
+        block: columns that are taken at a time.
+        packed: whether columns are packed as panels. A single micro-tile of rows reads each value
+            once, and better as it lies in memory; the next panel is then fetched in advance.
     """
 
     rows: Rows
@@ -91,31 +105,66 @@ class Product:
     depth: Value
     to: Matrix
     start: Pointer | None = None
+    panel: int = PANEL_DEPTH
+    block: int = BLOCK
+    packed: bool = True
 
     def emit(self, e: Emitter, within: Range) -> None:
         """All rows, and a range of columns."""
         with (
-            e.loop(within.stop, start=within.first, step=BLOCK) as c,
-            e.loop(self.depth, step=PANEL_DEPTH) as i,
+            e.loop(within.stop, start=within.first, step=self.block) as c,
+            e.loop(self.depth, step=self.panel) as i,
         ):
-            width = e.integer_minimum(within.stop - c, BLOCK)
-            count = e.integer_minimum(self.depth - i, PANEL_DEPTH)
-            if self.transposed:
-                _pack_transposed(e, self.columns.at(c, i), count, width)
-            else:
-                source = self.columns.at(i, c)
-                panels = e.scratch + TILE_VALUES
-                pack_panels(e, panels, source, count, width, PANEL_DEPTH)
+            width = e.integer_minimum(within.stop - c, self.block)
+            count = e.integer_minimum(self.depth - i, self.panel)
+            panels = self._panels(e, i, c, count, width)
             to, start = self.to.at(0, c), self.start + c if self.start else None
-            with e.loop(self.rows.count, step=e.isa.tile_rows) as r:
+            with e.loop(self.rows.count, step=self.rows.height) as r:
                 pointers = self.rows.tile(r, i)
                 with e.loop(width, step=e.isa.tile_columns) as t:
                     tile = _Tile(to.at(r, t), self.rows.count - r, width - t)
                     first = start + t if start else None
-                    sums = tile.begin(e, i.equals(0), first)
-                    panel = e.scratch + TILE_VALUES + t * PANEL_DEPTH
-                    accumulate(e, sums, pointers, self.rows.step, panel, count)
+                    sums = tile.begin(e, i.equals(0), first, self.rows.height)
+                    accumulate(e, sums, pointers, self.rows.step, panels(t), count)
                     tile.store(e, sums)
+
+    def _panels(
+        self, e: Emitter, i: Value, c: Value, depth: Value, width: Value
+    ) -> Callable[[Value], Panel]:
+        """The panels from term i and column c on, by their first column."""
+        columns = e.isa.tile_columns
+        if not self.packed:
+            lines = self.columns.at(i, c)
+            ahead = self.columns.step * self.panel
+            return lambda t: Panel(lines.start + t, lines.step, ahead)
+        panels = e.scratch + TILE_VALUES
+        if self.transposed:
+            _pack_transposed(e, self.columns.at(c, i), depth, width, self.panel)
+        else:
+            pack_panels(e, panels, self.columns.at(i, c), depth, width, self.panel)
+        return lambda t: Panel(panels + t * self.panel, columns)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A micro-tile's columns.
+
+    Attributes:
+        start: the first term's values.
+        step: distance between terms.
+        ahead: how far ahead memory is asked for them; 0 if they are in a cache.
+    """
+
+    start: Pointer
+    step: Operand
+    ahead: Operand = 0
+
+    def values(self, e: Emitter, i: Value) -> list[Value]:
+        """The values of term i, as vectors."""
+        line = self.start + i * self.step
+        if not is_number(self.ahead):
+            e.prefetch(line + self.ahead)
+        return [line.vector(c) for c in range(0, e.isa.tile_columns, e.lanes)]
 
 
 def pack_panels(
@@ -139,14 +188,14 @@ def pack_panels(
                 lines.store_vector(line.vector(t + v), t * room + v)
 
 
-def _pack_transposed(e: Emitter, source: Matrix, depth: Value, width: Value) -> None:
+def _pack_transposed(e: Emitter, source: Matrix, depth: Value, width: Value, room: int) -> None:
     """Panels from columns that lie in memory as rows, a square of lanes at a time."""
     columns = e.isa.tile_columns
     with e.loop(width, step=e.lanes) as t:
         lines = [source.row(clamped(e, t + lane, width - 1)) for lane in range(e.lanes)]
         # Vectors of one panel alternate: t = panel·columns + vector·lanes.
         first = t // columns * columns
-        to = e.scratch + TILE_VALUES + (first * PANEL_DEPTH + (t - first))
+        to = e.scratch + TILE_VALUES + (first * room + (t - first))
         with e.loop(depth, step=e.lanes) as i:
             square = transpose(e, [line.vector(i) for line in lines])
             for lane, vector in enumerate(square):
@@ -157,12 +206,11 @@ Sums = list[list[Variable]]
 
 
 def accumulate(
-    e: Emitter, sums: Sums, pointers: list[Pointer], step: int, panel: Pointer, depth: Value
+    e: Emitter, sums: Sums, pointers: list[Pointer], step: int, panel: Panel, depth: Value
 ) -> None:
     """Add the outer products of one panel to a micro-tile."""
-    columns = e.isa.tile_columns
     with e.loop(depth) as i:
-        values = [panel.vector(i * columns + c) for c in range(0, columns, e.lanes)]
+        values = panel.values(e, i)
         for pointer, totals in zip(pointers, sums, strict=True):
             factor = pointer.broadcast(i * step)
             for value, total in zip(values, totals, strict=True):
@@ -196,12 +244,12 @@ class _Tile:
     rows: Value
     columns: Value
 
-    def begin(self, e: Emitter, fresh: Value, start: Pointer | None) -> Sums:
+    def begin(self, e: Emitter, fresh: Value, start: Pointer | None, height: int) -> Sums:
         """What the sums start from: what is there, or the start if it is fresh."""
         offsets = range(0, e.isa.tile_columns, e.lanes)
         first = [start.vector(c) if start else e.splat(0.0) for c in offsets]
         sums = []
-        for i in range(e.isa.tile_rows):
+        for i in range(height):
             line = self.to.row(clamped(e, e.integer(i), self.rows - 1))
             before = [line.vector(c) for c in offsets]
             sums.append(
@@ -211,7 +259,7 @@ class _Tile:
 
     def store(self, e: Emitter, sums: Sums) -> None:
         """Store what lies within the product."""
-        height, width = e.isa.tile_rows, e.isa.tile_columns
+        height, width = len(sums), e.isa.tile_columns
         whole = (self.rows >= height) & (self.columns >= width)
         with e.when(whole):
             put(e, self.to, sums)

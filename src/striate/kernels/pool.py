@@ -6,12 +6,12 @@ from striate.kernels.isa import Isa
 from striate.kernels.pool_backward import PoolBackward
 from striate.kernels.pool_forward import PoolForward
 from striate.kernels.sweeps import bands
-from striate.layers import Shape
+from striate.layers import Relu, Shape
 from striate.layers.options import Pair, Sides
 from striate.layers.pool import Pool
 from striate.plan.records import Launch, Lowering, Task
 
-BYTE_CELLS = 256
+BYTE_CELLS = 255
 """A window of more cells than this needs a switch of four bytes."""
 
 ELEMENT_BYTES = {"": 0, "u8": 1, "u32": 4, "f32": 4}
@@ -27,6 +27,7 @@ def lower_pool(isa: Isa, task: Task) -> Lowering:
         tail=x.channels % isa.lanes,
         saved=saved,
         overhangs=any(extent.before > 0 or extent.after > 0 for extent in extents),
+        rectified=bool(saved) and wins_only_above_zero(task),
     )
     rows = task.batch * y.height
     role = "saved.pooled" if saved else 0
@@ -47,6 +48,11 @@ def lower_pool_backward(isa: Isa, task: Task) -> Lowering:
     source = "x0" if pool.kind == "l2" else 0
     arguments = ("dy", "dx0", role, source, *_sizes(x, y), rows, bands(rows))
     return Lowering((Launch(kernel, bands(rows), arguments),))
+
+
+def wins_only_above_zero(task: Task) -> bool:
+    """Whether a POOL takes the maxima of what a RELU has left."""
+    return task.what.kind == "max" and isinstance(task.detail.get("behind"), Relu)
 
 
 def _saved(pool: Pool, x: Shape) -> str:

@@ -1,7 +1,8 @@
 """POOL forward: the maximum, mean or L2 norm of each window, a vector of channels at a time.
 
 A maximum leaves a switch behind: the index of the winning cell in its window, one byte (four where
-a window has more than 256 cells), so that backward need not see the input again.
+a window has more than 255 cells), so that backward need not see the input again. Behind a RELU, the
+switch of a window without a positive value names no cell: backward is then that of RELU, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from striate.kernels.sweeps import band, cells_inside, over_channels
 from striate.kernels.values import Operand, Pointer, Value
 from striate.layers.options import Pair, Sides
 
+NO_CELL = 0xFFFFFFFF
+"""The switch of a window that nobody wins; all ones in a byte, too."""
 UNROLLED_CELLS = 16
 """Windows of at most so many cells are written out; larger ones are loops."""
 
@@ -34,6 +37,7 @@ class PoolForward(NativeKernel):
         tail: channels modulo the lanes of a vector.
         saved: element type of what is saved for backward; empty if nothing is.
         overhangs: whether some windows reach beyond the input.
+        rectified: whether a maximum has a winner only if it is positive.
     """
 
     kind: str
@@ -45,6 +49,7 @@ class PoolForward(NativeKernel):
     tail: int
     saved: str
     overhangs: bool
+    rectified: bool
 
     def emit(self, e: Emitter) -> None:
         x, y, saved = e.pointer(0), e.pointer(1), e.pointer(2, self.saved or "f32")
@@ -126,7 +131,10 @@ class PoolForward(NativeKernel):
             result = e.call("llvm.sqrt", result)
         y.store_vector(result, 0, lanes)
         if self.kind == "max" and self.saved:
-            saved.store_vector(e.to_integer(total.cell.value, saved.element.width), 0, lanes)
+            cell, width = total.cell.value, saved.element.width
+            if self.rectified:
+                cell = e.select(result > 0.0, cell, NO_CELL)
+            saved.store_vector(e.to_integer(cell, width), 0, lanes)
         elif self.saved:
             saved.store_vector(e.select(result.equals(0.0), 1.0, result), 0, lanes)
 

@@ -52,7 +52,8 @@ class Task:
             dw.NAME key``, of which the ``dx`` are there only where the gradient is wanted, and
             ``x``/``y`` only as far as the layer's ``saves`` says; add: ``x y``; loss: ``x labels
             loss dx``; clip: ``gradients scale``; update: ``w dw s.NAME control``.
-        detail: further facts by name, e.g. the ``count`` of an update; where tasks are merged,
+        detail: further facts by name: ``behind``, the Layer that the first input comes from; the
+            random ``key`` of the node; the ``count`` of an update; where tasks are merged,
             ``joined`` names the nodes that this one has taken in, and ``update`` is the Optimizer
             of a weight that a backward task updates, too; ``note`` is for the reason of the choice.
     """

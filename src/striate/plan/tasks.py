@@ -63,6 +63,8 @@ class Work:
 
     def task(self, kind: str, node: Node, roles: Mapping[str, str], **detail: Any) -> None:
         """Append a task of one node."""
+        if node.inputs:
+            detail["behind"] = self.checked.graph.node(node.inputs[0]).layer
         self.tasks.append(
             Task(
                 kind,
