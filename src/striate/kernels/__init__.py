@@ -1,16 +1,19 @@
 """Native code: candidates for every kind of task, written as loop nests and compiled by LLVM."""
 
 from striate.kernels.candidates import candidates_for
-from striate.kernels.compile import Library
-from striate.kernels.driver import ROW_WORDS as DRIVER_ROW_WORDS
+from striate.kernels.compile import Library, driver
+from striate.kernels.driver import MOST_CHUNKS, ROW_WORDS, TEAM_BYTES
 from striate.kernels.isa import Isa, host, runs_here, target
 from striate.kernels.merging import merge
 
 __all__ = [
-    "DRIVER_ROW_WORDS",
+    "MOST_CHUNKS",
+    "ROW_WORDS",
+    "TEAM_BYTES",
     "Isa",
     "Library",
     "candidates_for",
+    "driver",
     "host",
     "merge",
     "runs_here",

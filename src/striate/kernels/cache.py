@@ -39,7 +39,7 @@ def _generator() -> str:
     """A digest of everything but the kernel and target that the code depends on."""
     digest = hashlib.sha256(f"{llvmlite.__version__} {llvm.llvm_version_info}".encode())
     package = Path(__file__).parent.parent
-    for path in sorted(path for room in GENERATES for path in (package / room).glob("*.py")):
+    for path in sorted(path for room in GENERATES for path in (package / room).glob("*.[pl][yl]")):
         name = str(path.relative_to(package))
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

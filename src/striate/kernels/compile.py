@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from functools import cache as once
 from functools import partial
 
@@ -12,10 +13,9 @@ import llvmlite.binding as llvm
 from striate.errors import CompileError
 from striate.kernels import cache
 from striate.kernels.base import NativeKernel
-from striate.kernels.driver import SYMBOL as DRIVER
-from striate.kernels.driver import driver_module, make_yield_known
+from striate.kernels.driver import driver_text, make_library_known
 from striate.kernels.emitter import Emitter
-from striate.kernels.isa import Isa
+from striate.kernels.isa import Isa, target
 from striate.plan import Kernel
 
 
@@ -92,12 +92,44 @@ def _cached(name: str, text: Callable[[], str], isa: Isa) -> tuple[bytes, bool]:
     return code, False
 
 
+def _loaded(codes: Iterable[bytes], isa: Isa) -> llvm.ExecutionEngine:
+    """Object code in executable memory, until the engine is closed."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(isa, jit=True))
+    for code in codes:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Addresses of the native functions that walk tables; see `striate.kernels.driver`."""
+
+    alone: int
+    open: int
+    call: int
+    work: int
+
+
+@once
+def driver() -> Driver:
+    """The driver, compiled for this machine and loaded for the life of the process."""
+    isa = target("host")
+    code, _ = _cached(f"driver_{cache.symbol(NativeKernel(), isa)}", driver_text, isa)
+    make_library_known()
+    engine = _loaded([code], isa)
+    names = [field.name for field in fields(Driver)]
+    found = Driver(**{name: engine.get_function_address(f"striate_{name}") for name in names})
+    # Threads may be in this code until the process is gone.
+    engine.detach()
+    return found
+
+
 class Library:
     """Kernels in executable memory.
 
     Attributes:
         compiled: how many kernels had to be compiled; the others came from the cache.
-        driver: address of the SPMD driver (`striate.kernels.driver`).
     """
 
     def __init__(self, kernels: Iterable[Kernel], isa: Isa) -> None:
@@ -105,22 +137,15 @@ class Library:
         sources: list[tuple[str, Callable[[], str]]] = [
             (name, partial(llvm_text, kernel, isa)) for name, kernel in wanted.items()
         ]
-        sources.append((f"{DRIVER}_{cache.symbol(NativeKernel(), isa)}", driver_module))
         with ThreadPoolExecutor(2) as pool:
             found = list(pool.map(lambda item: _cached(item[0], item[1], isa), sources))
         self.compiled = sum(not hit for _, hit in found)
         if self.compiled:
             cache.prune()
-        empty = llvm.parse_assembly("")
-        self._engine = llvm.create_mcjit_compiler(empty, _machine(isa, jit=True))
-        for code, _ in found:
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        make_yield_known()
-        self._engine.finalize_object()
+        self._engine = _loaded([code for code, _ in found], isa)
         self._address: dict[Kernel, int] = {
             kernel: self._engine.get_function_address(name) for name, kernel in wanted.items()
         }
-        self.driver: int = self._engine.get_function_address(DRIVER)
 
     def address(self, kernel: Kernel) -> int:
         """Where a kernel's function is."""

@@ -1,111 +1,88 @@
-"""The SPMD driver: one native function in which every thread walks the table of launches.
+"""The driver: native functions in which threads walk a table of launches together.
 
-``striate_driver(rows, first, last, sync, threads, scratch)`` does rows first … last - 1. A row is
-five 64-bit words: the kernel's address, its argument slots, the number of chunks, the counter from
-which chunks are taken (so that a busy core holds nobody up), and padding. After each row all
-threads meet at a barrier: it spins briefly, then yields, since a barrier that only spins costs
-milliseconds where another process wants the core. ``sync`` is two words: threads arrived, barriers
-passed.
+A row of the table is one launch: the kernel's address, its argument slots, the number of chunks,
+and how many threads it is worth waking (see `Table`). ``striate_alone`` does rows in one thread.
+``striate_call`` does them together with the workers of a team, each of which is for ever in
+``striate_work``.
+
+**The ticket.** All threads take chunks from one word: the sequence number of the current row, a bit
+that says that no call is under way, and the number of chunks that are left. Who swaps it for one
+with a chunk less has that chunk. Nothing else is read before that, and the row, its program's
+memory and the call stay until all chunks are finished, so a thread that comes late, or that the
+system took off its core between two looks, finds another sequence number and does no harm.
+
+**No barrier.** A row is finished when its chunks are, whoever did them, and who finishes the last
+one shows the next row. Nobody waits for a thread that holds no chunk: it may sleep, or its core may
+be busy with another program. Rows of one chunk are done at once by the thread that comes to them;
+the others never hear of them. Chunks write where no other chunk of the row does, so that the
+results are the same whoever does them and in whichever order.
+
+**Waiting.** A thread that finds no chunk looks again and again with the processor's pause, for as
+long as a call of a small net and what Python does between two of them take. Then a worker sleeps
+at a POSIX condition until a row worth waking for is shown, and the caller, who waits only for
+chunks that others have begun, looks in at short intervals: a core that is left empty lets the
+system move a thread there that shares its own with another program.
 """
 
 from __future__ import annotations
 
 import ctypes
+import time
+from pathlib import Path
+from string import Template
 
 import llvmlite.binding as llvm
-import llvmlite.ir as ir
 
-SYMBOL = "striate_driver"
-ROW_WORDS = 5
-SPINS = 2000
-INT = ir.IntType(64)
+SOURCE = Path(__file__).with_suffix(".ll")
+ROW_WORDS = 4
+CHUNK_BITS = 23
+MOST_CHUNKS = 2**CHUNK_BITS - 1
+TEAM_BYTES = 2048
+"""Of the memory that the threads of a team share; zeroed, then given to ``striate_open``."""
+
+GLANCES = 32
+"""Looks in vain between two at the clock: about a microsecond."""
+SPIN, HOLD, PATIENCE = 5_000, 50_000, 200_000
+"""Nanoseconds of waiting after which a thread gives way, the caller naps, a worker sleeps."""
+NAP = 50
+"""Microseconds of a nap."""
+
+LIBRARY = (
+    *("clock_gettime", "sched_yield", "usleep"),
+    *("pthread_mutex_init", "pthread_mutex_lock", "pthread_mutex_unlock"),
+    *("pthread_cond_init", "pthread_cond_wait", "pthread_cond_signal"),
+)
+"""What is used of the C library; Linux and macOS both have it."""
+
+_PAUSE = {
+    "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
+    "aarch64": ("declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"),
+}
 
 
-def driver_module() -> str:
-    """The driver's LLVM assembly."""
-    module = ir.Module("driver")
-    words = INT.as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [words, INT, INT, words, INT, words])
-    function = ir.Function(module, kind, SYMBOL)
-    rows, first, last, sync, threads, scratch = function.args
-    entry, row_block, take, work, meet, after, done = (
-        function.append_basic_block(n)
-        for n in ("entry", "row", "take", "work", "meet", "after", "done")
+def driver_text() -> str:
+    """The driver's LLVM assembly for this machine."""
+    processor = llvm.get_process_triple().split("-")[0].replace("arm64", "aarch64")
+    declare, pause = _PAUSE[processor]
+    idle = MOST_CHUNKS + 1
+    return Template(SOURCE.read_text()).substitute(
+        declare_pause=declare,
+        pause=pause,
+        chunks=MOST_CHUNKS,
+        idle=idle,
+        step=2 * idle,
+        number=-2 * idle,
+        glances=GLANCES,
+        spin=SPIN,
+        hold=HOLD,
+        patience=PATIENCE,
+        nap=NAP,
+        clock=time.CLOCK_MONOTONIC,
     )
-    builder = ir.IRBuilder(entry)
-    builder.cbranch(builder.icmp_signed("<", first, last), row_block, done)
-    builder.position_at_end(row_block)
-    index = builder.phi(INT)
-    index.add_incoming(first, entry)
-    row = builder.gep(rows, [builder.mul(index, ir.Constant(INT, ROW_WORDS))])
-    code, slots, chunks = (builder.load(_word(builder, row, i)) for i in range(3))
-    builder.branch(take)
-    builder.position_at_end(take)
-    counter = _word(builder, row, 3)
-    chunk = builder.atomic_rmw("add", counter, ir.Constant(INT, 1), "monotonic")
-    builder.cbranch(builder.icmp_signed("<", chunk, chunks), work, meet)
-    builder.position_at_end(work)
-    kernel_kind = ir.FunctionType(ir.VoidType(), [words, INT, words])
-    kernel = builder.inttoptr(code, kernel_kind.as_pointer())
-    builder.call(kernel, [builder.inttoptr(slots, words), chunk, scratch])
-    builder.branch(take)
-    builder.position_at_end(meet)
-    _barrier(module, builder, sync, threads, counter, after)
-    builder.position_at_end(after)
-    following = builder.add(index, ir.Constant(INT, 1))
-    index.add_incoming(following, after)
-    builder.cbranch(builder.icmp_signed("<", following, last), row_block, done)
-    builder.position_at_end(done)
-    builder.ret_void()
-    return str(module)
 
 
-def _word(builder: ir.IRBuilder, base: ir.Value, index: int) -> ir.Value:
-    return builder.gep(base, [ir.Constant(INT, index)])
-
-
-def _barrier(
-    module: ir.Module,
-    builder: ir.IRBuilder,
-    sync: ir.Value,
-    threads: ir.Value,
-    counter: ir.Value,
-    after: ir.Block,
-) -> None:
-    """The last thread to arrive resets the row's counter and lets the others go."""
-    function = builder.function
-    last, wait, again, rest = (
-        function.append_basic_block(n) for n in ("last", "wait", "again", "rest")
-    )
-    one, zero = ir.Constant(INT, 1), ir.Constant(INT, 0)
-    passed = _word(builder, sync, 1)
-    generation = builder.load_atomic(passed, "acquire", 8)
-    arrived = builder.atomic_rmw("add", sync, one, "acq_rel")
-    alone = builder.icmp_signed("==", builder.add(arrived, one), threads)
-    before = builder.block
-    builder.cbranch(alone, last, wait)
-    builder.position_at_end(last)
-    builder.store_atomic(zero, counter, "monotonic", 8)
-    builder.store_atomic(zero, sync, "monotonic", 8)
-    builder.atomic_rmw("add", passed, one, "release")
-    builder.branch(after)
-    builder.position_at_end(wait)
-    spins = builder.phi(INT)
-    spins.add_incoming(zero, before)
-    now = builder.load_atomic(passed, "acquire", 8)
-    builder.cbranch(builder.icmp_signed("==", now, generation), again, after)
-    builder.position_at_end(again)
-    more = builder.add(spins, one)
-    spins.add_incoming(more, again)
-    builder.cbranch(builder.icmp_signed("<", more, ir.Constant(INT, SPINS)), wait, rest)
-    builder.position_at_end(rest)
-    give_way = ir.Function(module, ir.FunctionType(ir.IntType(32), []), "sched_yield")
-    builder.call(give_way, [])
-    spins.add_incoming(more, rest)
-    builder.branch(wait)
-
-
-def make_yield_known() -> None:
-    """Let LLVM find the C library's ``sched_yield``, which Linux and macOS both have."""
-    function = ctypes.CDLL(None).sched_yield
-    llvm.add_symbol("sched_yield", ctypes.cast(function, ctypes.c_void_p).value)
+def make_library_known() -> None:
+    """Let LLVM find what the driver uses of the C library."""
+    library = ctypes.CDLL(None)
+    for name in LIBRARY:
+        llvm.add_symbol(name, ctypes.cast(library[name], ctypes.c_void_p).value)

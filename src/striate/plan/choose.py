@@ -28,4 +28,4 @@ def choose(task: Task, candidates: Iterable[Candidate]) -> Choice:
     else:
         others = ", ".join(f"{c.name} {s * 1e3:.3g} ms" for s, c in able[1:])
         reason = f"estimated {cost * 1e3:.3g} ms against {others}"
-    return Choice(task, best.name, reason + note, best.lower(task))
+    return Choice(task, best.name, reason + note, best.lower(task), seconds=cost)

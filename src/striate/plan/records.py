@@ -172,6 +172,7 @@ class Choice:
         reason: why this one, in words.
         lowering: how; without launches if the reference runs.
         native: False where the reference runs.
+        seconds: estimated, on one core.
     """
 
     task: Task
@@ -179,6 +180,7 @@ class Choice:
     reason: str
     lowering: Lowering
     native: bool = True
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.kernels import DRIVER_ROW_WORDS, Library
+from striate.kernels import MOST_CHUNKS, ROW_WORDS, Library
 from striate.plan import At, Choice, Launch, Plan
 from striate.run.memory import Memory
+
+WORTH_WAKING = 200e-6
+"""Seconds of work for which a sleeping thread is woken: it takes about 50 microseconds to come, and
+about 20 of the one that wakes it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Table:
     """Launches as the driver reads them.
 
     Attributes:
-        rows: [launches, words] of 64-bit integers.
+        rows: [launches, words] of 64-bit integers: the kernel's address, its slots, the number of
+            chunks, and how many sleeping threads to wake for it.
         private: bytes of scratch that each thread needs.
         steps: what one call does, in order.
         tasks: the rows of each native task alone, by its index in the plan.
@@ -42,6 +47,7 @@ class Table:
     def __init__(self, plan: Plan, library: Library, memory: Memory) -> None:
         self._library, self._memory = library, memory
         self._rows: list[list[int]] = []
+        self._seconds: list[float] = []
         self._slots: list[NDArray[np.int64]] = []
         self.private = 64
         self.tasks: dict[int, Stretch] = {}
@@ -51,7 +57,7 @@ class Table:
             for step in self._stretches(plan, lambda launch: launch.prepare and not plan.training)
             if isinstance(step, Stretch)
         )
-        self.rows = np.array(self._rows or [[0] * DRIVER_ROW_WORDS], np.int64)
+        self.rows = np.array(self._rows or [[0] * ROW_WORDS], np.int64)
 
     def _stretches(
         self, plan: Plan, wanted: Callable[[Launch], bool]
@@ -65,24 +71,34 @@ class Table:
                 own = Stretch(start, len(self._rows))
                 self.tasks.setdefault(index, own)
             else:
-                if len(self._rows) > first:
-                    steps.append(Stretch(first, len(self._rows)))
-                steps.append(ReferenceStep(index))
+                steps += [*self._stretch_from(first), ReferenceStep(index)]
                 first = len(self._rows)
-        if len(self._rows) > first:
-            steps.append(Stretch(first, len(self._rows)))
-        return tuple(steps)
+        return (*steps, *self._stretch_from(first))
+
+    def _stretch_from(self, first: int) -> list[Stretch]:
+        """The rows added last as a stretch, if there are any; says which are worth waking for.
+
+        That is not up to a row alone: a thread that it wakes stays for what follows.
+        """
+        ahead = 0.0
+        for number in reversed(range(first, len(self._rows))):
+            ahead += self._seconds[number]
+            chunks = self._rows[number][2]
+            assert chunks <= MOST_CHUNKS, f"row {number}: {chunks} chunks"
+            self._rows[number][3] = chunks - 1 if ahead >= WORTH_WAKING else 0
+        return [Stretch(first, len(self._rows))] if first < len(self._rows) else []
 
     def _add(
         self, choice: Choice, binding: Mapping[str, str], wanted: Callable[[Launch], bool]
     ) -> None:
-        for launch in choice.lowering.launches:
-            if wanted(launch):
-                slots = np.array(self._resolve(launch.arguments, binding), np.int64)
-                self._slots.append(slots)
-                self.private = max(self.private, launch.private)
-                address = self._library.address(launch.kernel)
-                self._rows.append([address, slots.ctypes.data, launch.chunks, 0, 0])
+        launches = [launch for launch in choice.lowering.launches if wanted(launch)]
+        for launch in launches:
+            slots = np.array(self._resolve(launch.arguments, binding), np.int64)
+            self._slots.append(slots)
+            self.private = max(self.private, launch.private)
+            address = self._library.address(launch.kernel)
+            self._rows.append([address, slots.ctypes.data, launch.chunks, 0])
+            self._seconds.append(choice.seconds / len(launches))
 
     def _resolve(
         self, arguments: Sequence[str | At | int], binding: Mapping[str, str]

@@ -1,85 +1,77 @@
 """A team of threads that walk a program's table together.
 
-The caller is one of them. The others sleep between calls; native code runs without Python's lock.
+The caller is one of them. The others are in native code, without Python's lock, as long as the
+process lives: they take part in a call as soon as they see it, watch for the next one for a moment
+after it, and then sleep (`striate.kernels.driver` says how). Python never waits for them, so that
+an interrupt, a fork and the interpreter's exit find nothing to tidy up: a call is over when the
+native function returns, a forked child starts a team of its own, and a worker reads no memory but
+the team's own, which is never freed, unless a call is under way.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
-from types import FrameType
 
-Job = Callable[[int], None]
+from striate.kernels import TEAM_BYTES, driver
+
+ADDRESS, INTEGER = ctypes.c_void_p, ctypes.c_int64
+PAGE = 4096
 
 
 class Team:
     """``count`` threads, the calling one included."""
 
     def __init__(self, count: int) -> None:
-        self.count = count
         self._lock = threading.Lock()
-        self._job: Job = _nothing
-        self._go = [threading.Semaphore(0) for _ in range(count - 1)]
-        self._done = threading.Semaphore(0)
-        for number, go in enumerate(self._go, start=1):
-            worker = threading.Thread(
-                target=self._work, args=(number, go), name=f"striate-{number}", daemon=True
-            )
-            worker.start()
+        self._memory = _lasting(TEAM_BYTES)
+        native = driver()
+        self._call = ctypes.CFUNCTYPE(None, *[ADDRESS] * 4, INTEGER)(native.call)
+        ctypes.CFUNCTYPE(None, ADDRESS)(native.open)(self._memory)
+        work = ctypes.CFUNCTYPE(None, ADDRESS, INTEGER)(native.work)
+        for number in range(1, count):
+            threading.Thread(
+                target=work, args=(self._memory, number), name=f"striate-{number}", daemon=True
+            ).start()
 
-    def run(self, job: Job) -> None:
-        """Call ``job(number)`` in every thread; returns when all are done.
+    def run(self, first: int, end: int, scratch: int, stride: int) -> None:
+        """Do the rows from one address to another; returns when all are done.
 
-        An interrupt (Ctrl-C) takes effect behind that: the threads would not meet again otherwise.
+        Args:
+            first: address of the first row.
+            end: address behind the last.
+            scratch: address of the first thread's scratch memory.
+            stride: bytes from one thread's to the next one's.
         """
-        with self._lock, interrupts_later():
-            self._job = job
-            for go in self._go:
-                go.release()
-            job(0)
-            for _ in self._go:
-                self._done.acquire()
-
-    def _work(self, number: int, go: threading.Semaphore) -> None:
-        while True:
-            go.acquire()
-            self._job(number)
-            self._done.release()
-
-
-@contextmanager
-def interrupts_later() -> Iterator[None]:
-    """Hold SIGINT back until the end of the block; only the main thread ever gets one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    usual = signal.getsignal(signal.SIGINT)
-    if not callable(usual):
-        yield
-        return
-    held: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-        if held:
-            usual(*held[0])
-
-
-def _nothing(number: int) -> None:
-    del number
+        with self._lock:
+            self._call(self._memory, first, end, scratch, stride)
 
 
 @cache
 def team(count: int) -> Team:
     """The team of so many threads; made once."""
     return Team(count)
+
+
+@cache
+def _alone() -> Callable[[int, int, int], None]:
+    return ctypes.CFUNCTYPE(None, *[ADDRESS] * 3)(driver().alone)
+
+
+def alone(first: int, end: int, scratch: int) -> None:
+    """Do the rows from one address to another in the calling thread."""
+    _alone()(first, end, scratch)
+
+
+def _lasting(size: int) -> int:
+    """The address of so many zeroed bytes that start at a page and are never freed."""
+    calloc = ctypes.CDLL(None).calloc
+    calloc.argtypes, calloc.restype = (ctypes.c_size_t, ctypes.c_size_t), ADDRESS
+    address: int = calloc(1, size + PAGE)
+    return -(-address // PAGE) * PAGE
 
 
 if hasattr(os, "register_at_fork"):
@@ -92,11 +84,3 @@ def default_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-DRIVER = ctypes.CFUNCTYPE(
-    None,
-    *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64],
-    *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p],
-)
-"""The native driver: rows, first, last, sync, threads, scratch."""
