@@ -10,6 +10,7 @@ from importlib import import_module
 from striate.peers.case import Case
 from striate.peers.catalogue import LIBRARIES
 from striate.peers.job import read_job
+from striate.peers.layer_session import measure_layer
 from striate.peers.session import measure
 
 
@@ -19,7 +20,11 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
     module = import_module(f"striate.peers.{LIBRARIES[job.library].module}")
-    print(json.dumps(measure(Case(job), module.session)))
+    if job.layer:
+        found = measure_layer(job, module.passes, module.VERSION)
+    else:
+        found = measure(Case(job), module.session)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from striate.api import Net
 from striate.errors import InputError
 from striate.graph import Graph, Node
-from striate.layers import Layer
+from striate.layers import BatchNorm, Lrn, Pool
 from striate.layers.shape import Array, Shape
 from striate.layers.window import Window
 
@@ -40,14 +41,15 @@ class Step:
     kind: str
     name: str
     inputs: tuple[str, ...]
-    layer: Layer
+    layer: Any
     x: Shape
     weights: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def window(self) -> Window:
         """Of CONV and POOL."""
-        return self.layer.view(self.x)
+        found: Window = self.layer.view(self.x)
+        return found
 
     @property
     def pads(self) -> tuple[int, int, int, int]:
@@ -112,24 +114,23 @@ def _step(net: Net, node: Node, inputs: tuple[str, ...]) -> Step | None:
     if kind not in KINDS or not _known(layer):
         raise InputError(f"{node.name}: {kind} as it is here has no counterpart in this library")
     x = net.checked.shapes[node.inputs[0]]
-    if kind == "BATCHNORM":
-        kind, arrays = "SCALE", _scale(layer, weights)
-    else:
-        arrays = dict(_arrays(kind, weights))
-    return Step(kind, node.name, inputs, layer, x, arrays)
+    if isinstance(layer, BatchNorm):
+        return Step("SCALE", node.name, inputs, layer, x, _scale(layer, weights))
+    return Step(kind, node.name, inputs, layer, x, dict(_arrays(kind, weights)))
 
 
-def _known(layer: Layer) -> bool:
+def _known(layer: Any) -> bool:
     """Whether the other libraries have this variant of the layer."""
-    if layer.keyword == "POOL":
-        return layer.kind in ("max", "avg") and layer.count == "inside"
-    if layer.keyword == "LRN":
-        return not layer.blocked and layer.size % 2 == 1
+    match layer:
+        case Pool():
+            return layer.kind in ("max", "avg") and layer.count == "inside"
+        case Lrn():
+            return not layer.blocked and layer.size % 2 == 1
     return True
 
 
-def _scale(layer: Layer, weights: Mapping[str, Array]) -> dict[str, Array]:
-    factor = weights["scale"] / np.sqrt(weights["variance"] + np.float32(layer.epsilon))
+def _scale(norm: BatchNorm, weights: Mapping[str, Array]) -> dict[str, Array]:
+    factor = weights["scale"] / np.sqrt(weights["variance"] + norm.epsilon).astype(np.float32)
     return {"w": factor, "b": weights["shift"] - weights["mean"] * factor}
 
 

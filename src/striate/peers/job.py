@@ -19,6 +19,8 @@ class Job:
         fewest: calls that count, at least …
         seconds: … and more until so many seconds have passed …
         most: … but no more than these.
+        layer: one of the convnet-benchmarks protocol, instead of the case's net.
+        batch: images of that layer.
         fresh: the net gets weights of the library's own and is not checked, so that the memory
             is what a user of the library would see.
     """
@@ -31,6 +33,8 @@ class Job:
     fewest: int = 3
     seconds: float = 3.0
     most: int = 200
+    layer: str = ""
+    batch: int = 1
     fresh: bool = False
 
     def text(self) -> str:

@@ -102,13 +102,11 @@ Settings = dict[int, float]
 
 def _conv(step: Step) -> tuple[str, Settings]:
     window, (top, left, bottom, right), w = step.window, step.pads, step.weights["w"]
-    settings: Settings = {
-        **{0: len(w), 5: 1, 6: w.size},
-        **{1: window.size[1], 11: window.size[0]},
-        **{2: window.dilation[1], 12: window.dilation[0]},
-        **{3: window.stride[1], 13: window.stride[0]},
-        **{4: left, 15: right, 14: top, 16: bottom},
-    }
+    settings: Settings = {0: len(w), 5: 1, 6: w.size}
+    settings |= {1: window.size[1], 11: window.size[0]}
+    settings |= {2: window.dilation[1], 12: window.dilation[0]}
+    settings |= {3: window.stride[1], 13: window.stride[0]}
+    settings |= {4: left, 15: right, 14: top, 16: bottom}
     groups = step.layer.groups
     if groups == 1:
         return "Convolution", settings
@@ -120,12 +118,9 @@ def _pool(step: Step) -> tuple[str, Settings]:
     if step.layer.whole:
         return "Pooling", {0: kind, 4: 1}
     window, (top, left, bottom, right) = step.window, step.pads
-    return "Pooling", {
-        **{0: kind, 5: 1},
-        **{1: window.size[1], 11: window.size[0]},
-        **{2: window.stride[1], 12: window.stride[0]},
-        **{3: left, 14: right, 13: top, 15: bottom},
-    }
+    settings: Settings = {0: kind, 5: 1, 1: window.size[1], 11: window.size[0]}
+    settings |= {2: window.stride[1], 12: window.stride[0]}
+    return "Pooling", settings | {3: left, 14: right, 13: top, 15: bottom}
 
 
 def _fc(step: Step) -> tuple[str, Settings]:

@@ -73,7 +73,7 @@ def _conv(step: Step, constant: Constant) -> list[Any]:
     return [helper.make_node("Conv", names, [step.name], **settings)]
 
 
-def _pool(step: Step, constant: Constant) -> list[Any]:
+def _pool(step: Step, _: Constant) -> list[Any]:
     window = step.window
     if step.layer.whole:
         kind = "GlobalMaxPool" if step.layer.kind == "max" else "GlobalAveragePool"
@@ -92,7 +92,7 @@ def _fc(step: Step, constant: Constant) -> list[Any]:
     ]
 
 
-def _lrn(step: Step, constant: Constant) -> list[Any]:
+def _lrn(step: Step, _: Constant) -> list[Any]:
     layer = step.layer
     settings = {
         "size": layer.size,
@@ -115,7 +115,7 @@ def _scale(step: Step, constant: Constant) -> list[Any]:
 
 
 def _simple(kind: str, **settings: Any) -> Callable[[Step, Constant], list[Any]]:
-    def node(step: Step, constant: Constant) -> list[Any]:
+    def node(step: Step, _: Constant) -> list[Any]:
         return [helper.make_node(kind, step.inputs, [step.name], **settings)]
 
     return node

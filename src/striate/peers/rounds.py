@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 ONE_PROCESS = 900
 """Seconds after which a process is given up."""
 LAST_WORDS = 300
+OURS = "striate"
 
 
 @dataclass
@@ -76,6 +78,7 @@ def interleaved(
     rounds: int,
     told: Callable[[str], None] = lambda line: None,  # noqa: ARG005
     best_malloc: bool = False,
+    slowest: float = inf,
 ) -> Measured:
     """Every round runs each library once; one that fails is left out from then on.
 
@@ -86,19 +89,30 @@ def interleaved(
         told: hears of every process before it starts.
         best_malloc: whether PyTorch's best way of the first round is run with raised malloc
             thresholds, too.
+        slowest: a library that takes so many times as long as the fastest one besides Striate is
+            not run after the first round.
     """
     found = Measured()
     names = [library.name for library in libraries]
     for number in range(rounds):
         for name in names:
-            if name not in found.failed:
-                told(f"round {number + 1} of {rounds}: {name}")
-                _gather(found, name, run_once(replace(job, library=name)))
+            told(f"round {number + 1} of {rounds}: {name}")
+            _gather(found, name, run_once(replace(job, library=name)))
         best = _best_torch(found) if best_malloc else None
         if best is not None:
             told(f"round {number + 1} of {rounds}: {best}")
             _gather(found, BEST_MALLOC, run_once(replace(job, library=best)))
+        names = [name for name in names if name in _worth_it(found, slowest)]
     return found
+
+
+def _worth_it(found: Measured, slowest: float) -> Iterator[str]:
+    """Striate, and the libraries that have not failed and may be the fastest."""
+    times = {name: min(run["milliseconds"] for run in runs) for name, runs in found.runs.items()}
+    best = min((time for name, time in times.items() if name != OURS), default=inf)
+    for name, time in times.items():
+        if name not in found.failed and (name == OURS or time <= slowest * best):
+            yield name
 
 
 def _gather(found: Measured, name: str, run: dict[str, Any] | str) -> None:
@@ -110,10 +124,10 @@ def _gather(found: Measured, name: str, run: dict[str, Any] | str) -> None:
 
 def _best_torch(found: Measured) -> str | None:
     """PyTorch's best way in the first round, with raised thresholds; the same in every round."""
-    if BEST_MALLOC in found.failed:
-        return None
     first = {n: runs[0]["milliseconds"] for n, runs in found.runs.items() if _is_torch(n)}
-    return f"{min(first, key=first.__getitem__)}-malloc" if first else None
+    if not first or BEST_MALLOC in found.failed:
+        return None
+    return f"{min(first, key=first.__getitem__)}-malloc"
 
 
 def _is_torch(name: str) -> bool:
@@ -122,9 +136,9 @@ def _is_torch(name: str) -> bool:
 
 def losses_agree(found: Measured, tolerance: float) -> Iterator[str]:
     """The libraries whose first training losses are not Striate's, with both."""
-    if "striate" not in found.runs:
+    if OURS not in found.runs:
         return
-    ours = found.runs["striate"][0]["losses"]
+    ours = found.runs[OURS][0]["losses"]
     for name, runs in found.runs.items():
         theirs = runs[0]["losses"]
         if any(abs(a - b) > tolerance * abs(a) for a, b in zip(ours, theirs, strict=True)):

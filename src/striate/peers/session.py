@@ -16,6 +16,7 @@ import numpy as np
 
 from striate.layers.shape import Array
 from striate.peers.case import Case
+from striate.peers.job import Job
 
 TOLERANCE = 1e-3
 """Of a library's scores against Striate's, relative to the largest."""
@@ -59,12 +60,12 @@ def measure(case: Case, build: Callable[[Case], Session]) -> dict[str, Any]:
         raise DifferentNetError(f"its scores differ from Striate's by {error:.2g} of the largest")
     whole = memory("VmHWM")
     began = perf_counter()
-    losses = [session.call() for _ in range(1)]
+    losses = [session.call()]
     first = perf_counter() - began
     losses += [session.call() for _ in range(1, job.warm)]
     gc.collect()
     forget_peak()
-    times = _times(session.call, case)
+    times = time_calls(session.call, job)
     stepping = memory("VmHWM")
     return {
         "milliseconds": median(times) * 1e3,
@@ -81,8 +82,9 @@ def measure(case: Case, build: Callable[[Case], Session]) -> dict[str, Any]:
     }
 
 
-def _times(call: Callable[[], Any], case: Case) -> list[float]:
-    job, times = case.job, list[float]()
+def time_calls(call: Callable[[], Any], job: Job) -> list[float]:
+    """The seconds of each call."""
+    times: list[float] = []
     while len(times) < job.fewest or (sum(times) < job.seconds and len(times) < job.most):
         began = perf_counter()
         call()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import nn
 from striate.api import Net
 from striate.errors import InputError
 from striate.graph import Node
-from striate.layers import Layer
+from striate.layers import BatchNorm, Conv, Dropout, Fc, Flatten, Layer, Lrn, Pool, Relu
 from striate.layers.shape import Array, Shape
 
 NAMES = {"w": "weight", "b": "bias", "scale": "weight", "shift": "bias"}
@@ -55,13 +54,11 @@ class TorchNet(nn.Module):
     def _fold(self, net: Net) -> None:
         """Put each batch norm behind a CONV that nothing else reads into it."""
         for node in self.nodes[1:]:
-            part = self.parts[node.name] if node.name in self.parts else None
-            before = node.inputs[0]
-            if not isinstance(part, nn.BatchNorm2d) or len(net.graph.consumers(before)) > 1:
-                continue
-            conv = self.parts[before] if before in self.parts else None
-            if isinstance(conv, nn.Conv2d):
-                self.parts[before] = nn.utils.fusion.fuse_conv_bn_eval(conv, part)
+            before = net.graph.node(node.inputs[0])
+            pair = isinstance(before.layer, Conv) and isinstance(node.layer, BatchNorm)
+            if pair and len(net.graph.consumers(before.name)) == 1:
+                conv, norm = self.parts[before.name], self.parts[node.name]
+                self.parts[before.name] = nn.utils.fusion.fuse_conv_bn_eval(conv, norm)
                 self.parts[node.name] = nn.Identity()
 
 
@@ -77,47 +74,49 @@ def _load(part: nn.Module, weights: Mapping[str, Array]) -> None:
 
 def _module(layer: Layer, x: Shape) -> nn.Module:
     """The torch module of one layer over a volume of shape x."""
-    kind = layer.keyword
-    if kind == "CONV":
-        settings = {
-            "stride": layer.window.stride,
-            "padding": _padding(layer, layer.window.sides),
-            "dilation": layer.window.dilation,
-            "groups": layer.groups,
-            "bias": layer.bias,
-        }
-        return nn.Conv2d(x.channels, layer.filters, layer.window.size, **settings)
-    if kind == "POOL":
-        return _pool(layer, x)
-    if kind == "FC":
-        linear = nn.Linear(x.values, layer.filters, bias=layer.bias)
-        return nn.Sequential(nn.Flatten(), linear, nn.Unflatten(1, (-1, 1, 1)))
-    if kind == "LRN" and not layer.blocked:
-        alpha = layer.weight() * layer.size
-        return nn.LocalResponseNorm(layer.size, alpha, layer.beta, layer.k)
-    simple: dict[str, Any] = {
-        "RELU": lambda: nn.ReLU(inplace=True),
-        "BATCHNORM": lambda: nn.BatchNorm2d(x.channels, layer.epsilon, layer.momentum),
-        "DROPOUT": lambda: nn.Dropout(layer.rate),
-        "FLATTEN": lambda: nn.Sequential(nn.Flatten(), nn.Unflatten(1, (-1, 1, 1))),
-    }
-    if kind not in simple:
-        raise InputError(f"{kind} as it is here has no torch module")
-    found: nn.Module = simple[kind]()
+    found: nn.Module
+    match layer:
+        case Conv():
+            found = _conv(layer, x)
+        case Pool():
+            found = _pool(layer, x)
+        case Fc():
+            linear = nn.Linear(x.values, layer.filters, bias=layer.bias)
+            found = nn.Sequential(nn.Flatten(), linear, nn.Unflatten(1, (-1, 1, 1)))
+        case Lrn(blocked=False):
+            alpha = layer.weight() * layer.size
+            found = nn.LocalResponseNorm(layer.size, alpha, layer.beta, layer.k)
+        case Relu():
+            found = nn.ReLU(inplace=True)
+        case BatchNorm():
+            found = nn.BatchNorm2d(x.channels, layer.epsilon, layer.momentum)
+        case Dropout():
+            found = nn.Dropout(layer.rate)
+        case Flatten():
+            found = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (-1, 1, 1)))
+        case _:
+            raise InputError(f"{layer.keyword} as it is here has no torch module")
     return found
+
+
+def _conv(conv: Conv, x: Shape) -> nn.Module:
+    window = conv.window
+    settings = {"stride": window.stride, "dilation": window.dilation, "groups": conv.groups}
+    pad = _padding(conv, window.sides)
+    return nn.Conv2d(x.channels, conv.filters, window.size, padding=pad, bias=conv.bias, **settings)
+
+
+def _pool(pool: Pool, x: Shape) -> nn.Module:
+    window = pool.view(x)
+    pad, ceil = _padding(pool, window.sides), window.fit == "ceil"
+    if pool.kind == "max":
+        return nn.MaxPool2d(window.size, window.stride, pad, window.dilation, ceil_mode=ceil)
+    if pool.kind != "avg":
+        raise InputError(f"POOL {pool.kind} has no torch module")
+    return nn.AvgPool2d(window.size, window.stride, pad, ceil, pool.count == "all")
 
 
 def _padding(layer: Layer, sides: tuple[int, int, int, int]) -> tuple[int, int]:
     if sides[0] != sides[1] or sides[2] != sides[3]:
         raise InputError(f"{layer.keyword}: a torch module pads evenly, not by {sides}")
     return sides[0], sides[2]
-
-
-def _pool(layer: Layer, x: Shape) -> nn.Module:
-    window = layer.view(x)
-    pad, ceil = _padding(layer, window.sides), window.fit == "ceil"
-    if layer.kind == "max":
-        return nn.MaxPool2d(window.size, window.stride, pad, window.dilation, ceil_mode=ceil)
-    if layer.kind != "avg":
-        raise InputError(f"POOL {layer.kind} has no torch module")
-    return nn.AvgPool2d(window.size, window.stride, pad, ceil, layer.count == "all")
