@@ -5,8 +5,8 @@
 A job is a name or the beginning of names: inference, training-vgg16, layer, memory, compile,
 import. Every round runs each library once in a process of its own, in turn (A B A B), so that a
 machine that slows down slows all of them; each process first checks that its scores are Striate's.
-What is measured is added to the JSON file job by job; jobs that are in it already are not run
-again. The tables go to standard output, and to RESULTS.md's form with --markdown.
+What is measured is added to the JSON file job by job; with --resume, jobs that are in it already are
+not run again. The tables go to standard output and, with --markdown, to a file.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=Path("bench-runs.json"), metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--tables", action="store_true", help="only the tables of the JSON file")
+    parser.add_argument("--resume", action="store_true", help="keep the jobs of the JSON file")
     return parser.parse_args()
 
 
@@ -66,7 +67,7 @@ def main() -> None:
     """Measure what is not in the JSON file yet; print the tables."""
     chosen = options()
     found: dict[str, Any] = {"jobs": {}}
-    if chosen.json.exists():
+    if chosen.json.exists() and (chosen.resume or chosen.tables):
         found = json.loads(chosen.json.read_text())
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     found["machine"] = f"{processor()}, {os.cpu_count()} processors, {system}"

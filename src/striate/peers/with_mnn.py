@@ -15,7 +15,8 @@ from striate.peers.case import Case
 from striate.peers.onnx_file import SCORES, onnx_file
 from striate.peers.session import Session
 
-CONVERT = "from MNN.tools.mnnconvert import main; main()"
+CONVERT = "import sys, MNN, _tools; _tools.mnnconvert(sys.argv)"
+"""MNN's own command does the same, then installs a package and reports the model to a server."""
 
 
 def session(case: Case) -> Session:
