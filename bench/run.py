@@ -1,10 +1,12 @@
 """Times Striate against other libraries: interleaved runs in separate processes, medians.
 
-    python bench/run.py [--rounds 3] [--threads 2] [JOB ...]
+    python bench/run.py [--libraries striate,torch] [--rounds 3] [--json FILE] [JOB ...]
 
-A job is a net, a batch and what is done with it. Every round runs each library once in a process of
-its own, in turn (A B A B), so that a machine that slows down slows all of them. Printed are each
-library's median over its rounds' medians, the spread, and the ratio to Striate's.
+A job is a name or the beginning of names: inference, training-vgg16, layer, memory, compile,
+import. Every round runs each library once in a process of its own, in turn (A B A B), so that a
+machine that slows down slows all of them; each process first checks that its scores are Striate's.
+What is measured is added to the JSON file job by job; with --resume, jobs that are in it already are
+not run again. The tables go to standard output and, with --markdown, to a file.
 """
 
 from __future__ import annotations
@@ -13,85 +15,79 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
-PEERS = Path(__file__).parent / "peers"
-JOBS = {
-    "train-tinyvgg": {"net": "tinyvgg", "mode": "train", "batch": 128, "steps": 10},
-    "train-convnetjs": {"net": "convnetjs", "mode": "train", "batch": 64, "steps": 40},
-    "train-alexnet": {"net": "alexnet-ungrouped", "mode": "train", "batch": 32, "steps": 3},
-    "train-vgg16": {"net": "vgg16", "mode": "train", "batch": 4, "steps": 3},
-    "train-googlenet": {"net": "googlenet", "mode": "train", "batch": 8, "steps": 3},
-    "train-resnet50": {"net": "resnet50", "mode": "train", "batch": 8, "steps": 3},
-    **{
-        f"infer-{net}-{batch}": {"net": net, "mode": "infer", "batch": batch, "steps": steps}
-        for net, steps in (
-            ("convnetjs", 100),
-            ("tinyvgg", 60),
-            ("alexnet-ungrouped", 10),
-            ("vgg16", 5),
-            ("googlenet", 10),
-            ("resnet50", 10),
-        )
-        for batch in (1, 8)
-    },
-}
-LIBRARIES = ("striate", "torch", "torch-channels-last")
+from jobs import JOBS, Settings
+from tables import markdown
+
+from striate.peers import LIBRARIES, USUAL
 
 
-def run_once(library: str, job: dict[str, object], threads: int) -> dict[str, float] | None:
-    """One process: its figures, or None if the library is not installed."""
-    script = PEERS / f"{library.split('-')[0]}_job.py"
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    spoken = json.dumps({**job, "library": library, "threads": threads})
-    done = subprocess.run(
-        [sys.executable, str(script), spoken], capture_output=True, text=True, env=environment
+def processor() -> str:
+    """The name of the processor, where the system says it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    if done.returncode == 3:
-        return None
-    if done.returncode:
-        raise SystemExit(f"{library}: {done.stderr}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    parser.add_argument("jobs", nargs="*", help=", ".join(JOBS))
+    parser.add_argument("--libraries", default=",".join(USUAL), help=", ".join(LIBRARIES))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of counted calls in a process")
+    parser.add_argument("--layer-batch", type=int, default=16)
+    parser.add_argument("--json", type=Path, default=Path("bench-runs.json"), metavar="FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
+    parser.add_argument("--tables", action="store_true", help="only the tables of the JSON file")
+    parser.add_argument("--resume", action="store_true", help="keep the jobs of the JSON file")
+    return parser.parse_args()
+
+
+def chosen_jobs(names: list[str]) -> list[str]:
+    """The jobs that are named, or whose names begin so; all if none is named."""
+    found = [job for job in JOBS if not names or any(job.startswith(name) for name in names)]
+    for name in names:
+        if not any(job.startswith(name) for job in JOBS):
+            raise SystemExit(f"no job {name}: expected one of {', '.join(JOBS)}")
     return found
 
 
-def measure(name: str, rounds: int, threads: int) -> list[str]:
-    """The table rows of one job."""
-    found: dict[str, list[dict[str, float]]] = {library: [] for library in LIBRARIES}
-    for _ in range(rounds):
-        for library, runs in found.items():
-            run = run_once(library, JOBS[name], threads)
-            if run:
-                runs.append(run)
-    ours = statistics.median(run["milliseconds"] for run in found["striate"])
-    rows = []
-    for library, runs in found.items():
-        if runs:
-            times = [run["milliseconds"] for run in runs]
-            middle = statistics.median(times)
-            memory = statistics.median(run["peak_mb"] for run in runs)
-            rows.append(
-                f"| {name} | {library} | {middle:.2f} | {min(times):.2f} to {max(times):.2f} "
-                f"| {middle / ours:.2f} | {memory:.0f} |"
-            )
-    return rows
-
-
 def main() -> None:
-    """Print a Markdown table of the jobs named on the command line, or of all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("jobs", nargs="*", help=", ".join(JOBS))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    chosen = parser.parse_args()
-    print(f"{platform.machine()}, Python {platform.python_version()}, {chosen.threads} threads")
-    print("| job | library | median ms | spread | times Striate's | peak MB |")
-    print("|---|---|---|---|---|---|")
-    for name in chosen.jobs or JOBS:
-        print("\n".join(measure(name, chosen.rounds, chosen.threads)), flush=True)
+    """Measure what is not in the JSON file yet; print the tables."""
+    chosen = options()
+    found: dict[str, Any] = {"jobs": {}}
+    if chosen.json.exists() and (chosen.resume or chosen.tables):
+        found = json.loads(chosen.json.read_text())
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    found["machine"] = f"{processor()}, {os.cpu_count()} processors, {system}"
+    found |= {"threads": chosen.threads, "rounds": chosen.rounds}
+
+    def told(line: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {name}: {line}", file=sys.stderr, flush=True)
+
+    libraries = chosen.libraries.split(",")
+    settings = Settings(
+        libraries, chosen.rounds, chosen.threads, chosen.seconds, chosen.layer_batch, told
+    )
+    for name in [] if chosen.tables else chosen_jobs(chosen.jobs):
+        if name not in found["jobs"]:
+            told("starts")
+            found["jobs"][name] = JOBS[name](settings)
+            chosen.json.write_text(json.dumps(found, indent=1))
+    print(markdown(found), end="")
+    if chosen.markdown:
+        chosen.markdown.write_text(markdown(found))
 
 
 if __name__ == "__main__":

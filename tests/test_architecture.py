@@ -28,6 +28,7 @@ ROOMS = (
     "fit",
     "api",
     "opening",
+    "peers",
     "app",
 )
 """In the order in which a net passes through; a room imports only those in front of it."""
@@ -38,6 +39,13 @@ OWNERS = {
     "PIL": "train",
     "tensorboardX": "train",
     "safetensors": "graph",
+    "torch": "peers",
+    "jax": "peers",
+    "onnx": "peers",
+    "onnxruntime": "peers",
+    "openvino": "peers",
+    "ncnn": "peers",
+    "MNN": "peers",
     "rich": "app",
     "typer": "app",
     "numpy": None,

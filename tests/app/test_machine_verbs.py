@@ -9,6 +9,7 @@ import pytest
 from command_line import refusal, striate
 from striate import __version__
 from striate.app import doctor
+from striate.peers import LIBRARIES
 
 NET = "INPUT 8x8x3 -> CONV3-8 -> RELU -> POOL2 -> FC 4"
 
@@ -62,3 +63,35 @@ def test_doctor_fails_where_native_code_computes_wrongly(monkeypatch: pytest.Mon
 def test_doctor_says_where_there_is_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIATE_CACHE", "")
     assert "every program is compiled anew" in striate("doctor").out
+
+
+def test_time_with_peers_compares_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(
+        "striate.peers.chosen_libraries",
+        lambda names, training: (  # noqa: ARG005
+            [LIBRARIES["striate"], LIBRARIES["torch"]],
+            ["ncnn: not installed; pip install ncnn"],
+        ),
+    )
+    monkeypatch.setattr("striate.app.peers.ROUNDS", 1)
+    monkeypatch.setattr("striate.app.peers.SECONDS", 0.0)
+    answer = striate("time", NET, "--batch", 4, "--training", "--threads", 1, "--peers")
+    assert (answer.code, answer.err) == (0, "")
+    lines = answer.out.splitlines()
+    assert lines[0] == "a training step of 4 images on 1 thread, milliseconds, 1 rounds in turn"
+    assert lines[1].split() == ["library", "version", "median", "spread", "times", "ours"]
+    assert {line.split()[0] for line in lines[2:4]} == {"striate", "torch"}
+    assert lines[-1] == "ncnn: not installed; pip install ncnn"
+
+
+def test_time_with_peers_but_none_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("striate.peers.catalogue.find_spec", lambda name: None)  # noqa: ARG005
+    assert refusal("time", NET, "--training", "--peers") == (
+        "--peers: no other library is installed; all of them come with\n"
+        "pip install 'striate[bench]', single ones so:\n"
+        "torch: not installed; pip install torch==2.13.0\n"
+        "torch-channels-last: not installed; pip install torch==2.13.0\n"
+        "torch-compile: not installed; pip install torch==2.13.0\n"
+        "jax: not installed; pip install jax"
+    )

@@ -10,6 +10,7 @@ import typer
 
 from striate.app.columns import aligned
 from striate.app.nets import NetArgument, SetOption, ThreadsOption, net_of
+from striate.app.peers import show_peers
 from striate.app.pictures import bar
 from striate.app.terminal import say, say_parts, say_table
 from striate.app.verbs import MACHINE, verb
@@ -47,6 +48,7 @@ class Spent:
     [
         "striate time tinyvgg --batch 64",
         "striate time my.net --batch 64 --training --threads 1",
+        "striate time vgg16 --batch 1 --peers",
     ],
 )
 def time(
@@ -59,6 +61,9 @@ def time(
     repetitions: Annotated[
         int, typer.Option(min=1, metavar="N", help="How often each task is run.")
     ] = 5,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="The other libraries that are installed, instead.")
+    ] = False,
     set_: SetOption = [],  # noqa: B006
 ) -> None:
     """Time a net on this machine: each layer forward and backward, and the whole call.
@@ -68,12 +73,19 @@ def time(
     gradient, by the weights and by the input). A layer done ``with`` another has no time of its
     own. The whole call is timed apart: it has no pauses between the layers. Images and weights are
     random.
+
+    With ``--peers``, the whole call is timed in PyTorch, JAX, ONNX Runtime, OpenVINO, ncnn and MNN
+    instead, as far as they are installed: in turn, each time in a process of its own that first
+    checks that its scores are Striate's.
     """
     from striate.run.timing import time_tasks
 
     found = net_of(net, set_)
     if not found.weights:
         found.init()
+    if peers:
+        show_peers(found, batch, training, threads)
+        return
     program = found.compile(batch, training, threads)
     timing = time_tasks(program, _call(found, program), repetitions)
     _show(found, program, timing)

@@ -1,0 +1,58 @@
+"""How long it takes until a library can work: import, and compiling a training step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+
+import striate
+
+MODULES = ("striate", "torch", "jax", "onnxruntime", "openvino", "ncnn", "MNN")
+COMPILE = """
+import sys, time, striate
+net = striate.net(sys.argv[1]).init(seed=0)
+began = time.perf_counter()
+net.compile(int(sys.argv[2]), training=True, threads=int(sys.argv[3]))
+print(time.perf_counter() - began)
+"""
+
+
+def _environment(**more: str) -> dict[str, str]:
+    source = str(Path(striate.__file__).parent.parent)
+    return {**os.environ, "PYTHONPATH": source, **more}
+
+
+def import_seconds(rounds: int) -> dict[str, list[float]]:
+    """Seconds of a process that imports a module, beyond those of one that does nothing."""
+    found: dict[str, list[float]] = {name: [] for name in MODULES if find_spec(name)}
+    for _ in range(rounds):
+        nothing = _process("pass")
+        for name, times in found.items():
+            times.append(_process(f"import {name}") - nothing)
+    return found
+
+
+def _process(code: str) -> float:
+    began = perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, env=_environment()
+    )
+    return perf_counter() - began
+
+
+def compile_seconds(notation: str, batch: int, threads: int) -> dict[str, float]:
+    """Seconds of `compile` with an empty object cache, then with what that left there."""
+    words = [sys.executable, "-c", COMPILE, notation, str(batch), str(threads)]
+    with tempfile.TemporaryDirectory() as cache:
+        environment = _environment(XDG_CACHE_HOME=cache)
+        environment.pop("STRIATE_CACHE", None)
+        cold, warm = (
+            subprocess.run(words, check=True, capture_output=True, text=True, env=environment)
+            for _ in range(2)
+        )
+    return {"first": float(cold.stdout), "cached": float(warm.stdout)}
