@@ -59,6 +59,7 @@ def test_training(text: str, expected: str) -> None:
         (f"{BLOCK} -> FC 2", True, "conv1 forward"),
         # A gradient that comes from two sides is added up before it is masked.
         ("CONV3-16 -> RELU -> SUM{ CONV3-16 | CONV3-16 } -> FC 2", True, "relu1 backward"),
+        ("CONV3-16 -> SUM{ CONV3-16 | CONV3-16 } -> FC 2", True, "conv2 add"),
         # Only a RELU rides along, and only one.
         ("CONV3-16 -> TANH -> FC 2", False, "conv1 forward"),
         ("CONV3-16 -> RELU -> RELU -> FC 2", False, "relu2 forward"),
@@ -72,3 +73,13 @@ def test_training(text: str, expected: str) -> None:
 )
 def test_what_stays_apart(text: str, training: bool, alone: str) -> None:
     assert alone in tasks(text, training)
+
+
+def test_a_pointwise_gradient_is_added_and_masked_at_once() -> None:
+    text = "CONV3-16 -> RELU -> SUM{ CONV1-16 -> BATCHNORM | SKIP } -> FC 2"
+    listed = tasks(text, training=True)
+    assert "conv2 + relu1 backward" in listed
+    assert not [name for name in listed if name.endswith("add")]
+    # Where a stride leaves pixels out, all of them must be masked in a pass of its own.
+    text = "CONV3-16 -> RELU -> SUM{ CONV1-16 S=2 fit=floor | CONV3-16 S=2 fit=floor } -> FC 2"
+    assert {"conv2 add", "relu1 backward"} <= set(tasks(text, training=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from nets import plan_of
 
 from striate.optimizers import optimizer
@@ -81,6 +82,26 @@ def test_gradients_of_a_fanned_out_volume_are_added() -> None:
         if choice.task.kind == "add":
             assert choice.task.detail["count"] == 2 * 8 * 8 * 2
             assert choice.task.roles["x"] != choice.task.roles["y"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("SUM{ CONV3-2 -> BATCHNORM | SKIP }", True),
+        ("SUM{ CONV3-2 | CONV1-2 }", True),
+        ("SUM{ CONV3-2 -> RELU | CONV1-2 }", True),
+        ("SUM{ CONV3-2 -> RELU | CONV1-2 -> RELU }", False),
+        ("SUM{ CONV3-2 | CONV1-2 -> RELU }", False),
+        ("SUM{ SKIP | SKIP }", False),
+    ],
+)
+def test_inputs_of_a_sum_share_a_gradient_that_nobody_changes_too_early(
+    text: str, shared: bool
+) -> None:
+    plan = plan_of(f"INPUT 8x8x2 -> CONV3-2 -> {text} -> FC 3")
+    backward = task(plan, "sum1 backward")
+    assert backward.same("dx0", "dy")
+    assert backward.same("dx1", "dy") == shared
 
 
 def test_inference_has_forward_tasks_only_and_keeps_only_live_volumes() -> None:

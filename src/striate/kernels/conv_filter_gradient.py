@@ -254,8 +254,8 @@ class DirectBackward:
     isa: Isa
     name: str = "direct convolution"
 
-    def refuses(self, task: Task) -> str | None:  # noqa: ARG002
-        return None
+    def refuses(self, task: Task) -> str | None:
+        return "the gradient is added to another one" if task.detail.get("adds") else None
 
     def cost(self, task: Task) -> float:
         return seconds(self.isa, 2 * task.batch * task.what.macs(*task.inputs))

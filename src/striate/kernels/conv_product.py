@@ -43,6 +43,11 @@ def is_pointwise(conv: Conv) -> bool:
     return conv.window.size == (1, 1) and conv.window.sides == (0, 0, 0, 0)
 
 
+def can_add(conv: Conv) -> bool:
+    """Whether backward-data can add to a gradient that is there, at every pixel: `adds`."""
+    return is_pointwise(conv) and conv.window.stride == (1, 1) and conv.groups == 1
+
+
 def unfit(conv: Conv, x: Shape) -> str | None:
     """Why a CONV cannot be done this way, or need not be tried; None if it can."""
     if conv.groups != 1:
@@ -73,7 +78,11 @@ class Product:
     window: tuple[int, int] = (1, 1)
 
     def launch(
-        self, roles: tuple[str | int, ...], bias: bool = False, relu: bool = False
+        self,
+        roles: tuple[str | int, ...],
+        bias: bool = False,
+        relu: bool = False,
+        adds: bool = False,
     ) -> Launch:
         """The launch.
 
@@ -81,6 +90,7 @@ class Product:
             roles: the kernel's first five arguments; a mask that is given is applied.
             bias: whether there is one.
             relu: whether max(0, .) follows.
+            adds: whether the sums are added to what is there.
         """
         (channels, filters), (rows, across), columns = (
             *(self.depths, self.window, self.isa.tile_columns),
@@ -96,6 +106,7 @@ class Product:
             bias=bias,
             relu=relu,
             masked=roles[4] != 0,
+            adds=adds,
         )
         cut = (slices, width, parts, rows * across, across)
         numbers = (self.positions, block, channels, filters, *cut)
@@ -182,7 +193,8 @@ class ProductBackward:
             *(self.isa, (y.channels, x.channels), whole(y), Lattice.of(conv.window, x)),
             task.batch * y.pixels,
         )
-        main = product.launch(("dy", "scratch.flipped", 0, "dx0", mask))
+        roles = ("dy", "scratch.flipped", 0, "dx0", mask)
+        main = product.launch(roles, adds=task.detail.get("adds", False))
         pack = pack_flipped(self.isa, conv, x, *whole_filters(conv), 0)
         return (*first, pack, main), {"flipped": 4 * values}
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from striate.kernels import candidates
+from striate.kernels.conv_product import can_add
 from striate.kernels.fc_update import fits
 from striate.kernels.pool import wins_only_above_zero
 from striate.kernels.updates import RULES
@@ -13,6 +14,7 @@ from striate.layers import BatchNorm, Conv, Fc, Pool, Relu, Sum
 from striate.plan.records import Task
 
 RELU_RIDES_ON = (Conv, BatchNorm, Sum)
+ADDED = "adds to the gradient that others have left"
 NEVER_STORED = "updates each weight as soon as its gradient is summed up, which is never stored"
 
 
@@ -31,6 +33,8 @@ def merge(task: Task, following: Task, alone: bool) -> Task | None:
             return _relu_forward(task, following)
         if isinstance(following.what, BatchNorm) and alone:
             return _norm_forward(task, following)
+    if (task.kind, following.kind) == ("backward", "add"):
+        return _add_in_place(task, following)
     if (task.kind, following.kind) == ("backward", "update"):
         return _update_with_gradient(task, following)
     if task.kind == following.kind == "backward" and isinstance(following.what, Relu):
@@ -65,6 +69,16 @@ def _relu_backward(task: Task, relu: Task) -> Task | None:
     if relu.roles["dy"] != task.roles["dx0"] or relu.roles["y"] != task.roles.get("x0"):
         return None
     return _joined(task, relu, None, mask=True)
+
+
+def _add_in_place(task: Task, add: Task) -> Task | None:
+    """The gradient by the input of a CONV, added to the others of a volume that fans out."""
+    if not isinstance(task.what, Conv) or add.roles["x"] != task.roles.get("dx0"):
+        return None
+    if not can_add(task.what):
+        return None
+    roles = {**task.roles, "dx0": add.roles["y"]}
+    return replace(task, roles=roles, detail={**task.detail, "adds": True, "note": ADDED})
 
 
 def _relu_behind_pool(pool: Task, relu: Task) -> Task | None:

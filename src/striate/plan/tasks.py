@@ -157,8 +157,33 @@ def _input_gradient(
         part = work.add_buffer(f"{total}@{node.name}.{i}", values)
         return part, [(total, part)]
     started.add(source)
-    if node.layer.in_place and i == 0:
+    if node.layer.in_place and (i == 0 or _may_share(work, node)):
         work.alias[total] = f"d:{node.name}"
     else:
         work.add_buffer(total, values)
     return total, []
+
+
+def _may_share(work: Work, node: Node) -> bool:
+    """Whether the gradients of all inputs of a SUM, equal as they are, may live in one buffer.
+
+    Backward goes from the last node to the first. One of the inputs at most may change its gradient
+    later, in place or because other gradients add up in it, and only when the others have been
+    read.
+    """
+    graph = work.checked.graph
+    order = {other.name: number for number, other in enumerate(graph.nodes)}
+    changed: dict[str, int] = {}
+    for name in node.inputs:
+        writers = [c for c in graph.consumers(name) if order[c] < order[node.name]]
+        writers += [name] if graph.node(name).layer.in_place else []
+        if writers:
+            changed[name] = max(order[writer] for writer in writers)
+    if len(changed) > 1 or len(set(node.inputs)) < len(node.inputs):
+        return False
+    return all(
+        order[other] > first
+        for name, first in changed.items()
+        for other in node.inputs
+        if other != name
+    )
