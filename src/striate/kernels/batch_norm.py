@@ -83,6 +83,12 @@ def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
     )
 
 
+def lower_batch_norm_again(isa: Isa, task: Task) -> Lowering:
+    """BATCHNORM forward a second time, with the mean and 1/deviation that the first has saved."""
+    cut, relu = _slices(isa, task), task.detail.get("relu", False)
+    return Lowering((standardise(cut, "saved.mean", "saved.inverse", relu),))
+
+
 def lower_batch_norm_backward(isa: Isa, task: Task) -> Lowering:
     """BATCHNORM backward from the mean and 1/deviation that forward has saved."""
     cut = _slices(isa, task)

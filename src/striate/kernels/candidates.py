@@ -10,7 +10,11 @@ from striate.kernels.activations import (
     activation_backward,
     activation_forward,
 )
-from striate.kernels.batch_norm import lower_batch_norm, lower_batch_norm_backward
+from striate.kernels.batch_norm import (
+    lower_batch_norm,
+    lower_batch_norm_again,
+    lower_batch_norm_backward,
+)
 from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
 from striate.kernels.conv_product import ProductBackward, ProductForward
@@ -64,6 +68,7 @@ CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]
     ("forward", Pool): (only("pooling", lower_pool),),
     ("backward", Pool): (only("pooling", lower_pool_backward),),
     ("forward", BatchNorm): (only("batch norm", lower_batch_norm),),
+    ("again", BatchNorm): (only("batch norm", lower_batch_norm_again),),
     ("backward", BatchNorm): (only("batch norm", lower_batch_norm_backward),),
     ("forward", GroupNorm): (only("group norm", lower_group_norm),),
     ("backward", GroupNorm): (only("group norm", lower_group_norm_backward),),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from striate.check import Checked
 from striate.layers import Loss
 from striate.optimizers import Optimizer
+from striate.plan.again import with_again
 from striate.plan.choose import choose
 from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
@@ -43,6 +44,7 @@ def make_plan(
         backward_tasks(work)
     tasks = fuse(work.tasks, merge)
     if optimizer is not None:
+        tasks = with_again(work, tasks, candidates)
         tasks = fuse(with_updates(work, tasks, optimizer, clip), merge)
     choices = tuple(choose(task, candidates(task)) for task in tasks)
     saved: dict[str, dict[str, str]] = {}

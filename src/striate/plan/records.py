@@ -40,8 +40,8 @@ class Task:
     """One thing to be done in a step, before anybody has decided how.
 
     Attributes:
-        kind: ``forward``, ``backward``, ``add`` (of gradients where a volume fans out), ``loss``,
-            ``clip`` or ``update``.
+        kind: ``forward``, ``again`` (forward a second time, for backward), ``backward``, ``add``
+            (of gradients where a volume fans out), ``loss``, ``clip`` or ``update``.
         node: the node that it belongs to.
         what: the Layer, Loss or Optimizer.
         batch: number of images.
