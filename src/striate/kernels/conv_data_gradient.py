@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_direct import band_rows, convolution
+from striate.kernels.conv_direct import convolution
 from striate.kernels.conv_pack import PackFlipped, blocks_of
-from striate.kernels.conv_sizes import ConvSizes
+from striate.kernels.conv_sizes import ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
@@ -80,8 +80,8 @@ def _spread(isa: Isa, task: Task) -> Iterator[Launch]:
         *(y.height, y.width, y.channels, rows, x.width),
         *(window.reach, (1, 1), before, window.stride),
     )
-    depth = x.channels // conv.groups
-    sizes = ConvSizes(panel, x.height, conv.groups, depth, window.size, window.dilation)
+    depths = (y.channels // conv.groups, x.channels // conv.groups)
+    sizes = ConvSizes(panel, x.height, conv.groups, *depths, window.size, window.dilation)
     yield pack_flipped(isa, conv, x, *whole_filters(conv), 0)
     yield convolution(isa, batch, sizes, ("dy", "scratch.flipped", 0, "dx0", mask))
 
@@ -119,8 +119,8 @@ def _residue_sizes(task: Task, rows: Taps, columns: Taps) -> ConvSizes:
     row_bytes = 4 * y.channels * (columns.length - 1 + columns.count)
     band = band_rows(rows.length, row_bytes, 1, rows.count)
     panel = Panel(y.height, y.width, y.channels, band, columns.length, size, (1, 1), before)
-    depth = x.channels // conv.groups
-    return ConvSizes(panel, rows.length, conv.groups, depth, size, (1, 1))
+    depths = (y.channels // conv.groups, x.channels // conv.groups)
+    return ConvSizes(panel, rows.length, conv.groups, *depths, size, (1, 1))
 
 
 def whole_filters(conv: Conv) -> tuple[Taps, Taps]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
-from striate.kernels.conv_sizes import ConvSizes
+from striate.kernels.conv_sizes import ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
@@ -21,8 +21,6 @@ from striate.layers import Shape
 from striate.layers.conv import Conv
 from striate.plan.records import At, Launch, Lowering, Task
 
-PANEL_BYTES = 128 * 1024
-"""A band's panel should stay in the second-level cache beside the filters."""
 WANTED_CHUNKS = 16
 SIZES = 12
 """The slot from which on the sizes stand."""
@@ -100,6 +98,25 @@ class DirectConvolution(NativeKernel):
 
 
 @dataclass(frozen=True)
+class _Steps:
+    """How a micro-tile goes over a filter, computed once and not for every tile.
+
+    Attributes:
+        cells: runs of memory in a row of the filter.
+        run: values of each.
+        down, across: from one row, and from one cell, to the next in the source.
+        row, cell: the same in the packed filters.
+    """
+
+    cells: Operand
+    run: Operand
+    down: Value
+    across: Value
+    row: Value
+    cell: Value
+
+
+@dataclass(frozen=True)
 class _Band:
     """One band in the making.
 
@@ -156,11 +173,12 @@ class _Band:
     def _sweep(self, source: Pointer, weights: Pointer, to: Target, count: int) -> None:
         """All pixels of the band for one block of filters, tile after tile."""
         e, kernel = self.e, self.kernel
+        steps = self._steps()
         with e.loop(self.pixels, step=e.isa.tile_rows) as tile:
             rows = range(e.isa.tile_rows)
             inputs = [source + self.inputs.load(tile + r) for r in rows]
             outputs = [self.outputs.load(tile + r) for r in rows]
-            sums = self._tile(inputs, weights, to.bias, count)
+            sums = self._tile(inputs, weights, to.bias, count, steps)
             for place, vectors in zip(outputs, sums, strict=True):
                 for v, total in enumerate(vectors):
                     lanes, where = _lanes(e, count, v), place + v * e.lanes
@@ -169,27 +187,33 @@ class _Band:
                         value = e.select(to.mask.vector(where, lanes) > 0.0, value, 0.0)
                     to.y.store_vector(value, where, lanes)
 
+    def _steps(self) -> _Steps:
+        sizes = self.sizes
+        cells, run = sizes.runs(self.kernel.run)
+        down, across = sizes.dilation[0] * self.line, sizes.dilation[1] * sizes.panel.channels
+        block = self.e.integer(run * self.e.isa.tile_columns)
+        return _Steps(cells, run, down, across, block * cells, block)
+
     def _tile(
-        self, inputs: list[Pointer], weights: Pointer, bias: Pointer, count: int
+        self, inputs: list[Pointer], weights: Pointer, bias: Pointer, count: int, steps: _Steps
     ) -> list[list[Value]]:
         """The dot products of one tile: pixels x vectors of filters."""
-        e, sizes, columns = self.e, self.sizes, self.e.isa.tile_columns
+        e, columns = self.e, self.e.isa.tile_columns
         used = range(-(-count // e.lanes))
         start = [
             bias.vector(v * e.lanes, _lanes(e, count, v)) if self.kernel.bias else e.splat(0.0)
             for v in used
         ]
         sums = [[e.variable(value) for value in start] for _ in inputs]
-        cells, run = sizes.runs(self.kernel.run)
-        down, across = sizes.dilation[0] * self.line, sizes.dilation[1] * sizes.panel.channels
-        with e.loop(sizes.size[0]) as i, e.loop(cells) as j, e.loop(run) as c:
-            cell = (i * cells + j) * run + c
-            where = i * down + j * across + c
-            filters = [weights.vector(cell * columns + v * e.lanes) for v in used]
-            for pointer, row in zip(inputs, sums, strict=True):
-                value = pointer.broadcast(where)
-                for total, w in zip(row, filters, strict=True):
-                    total.value = e.fma(value, w, total.value)
+        with e.loop(self.sizes.size[0]) as i, e.loop(steps.cells) as j:
+            first = i * steps.down + j * steps.across
+            packed = weights + (i * steps.row + j * steps.cell)
+            with e.loop(steps.run) as c:
+                filters = [packed.vector(c * columns + v * e.lanes) for v in used]
+                for pointer, row in zip(inputs, sums, strict=True):
+                    value = pointer.broadcast(first + c)
+                    for total, w in zip(row, filters, strict=True):
+                        total.value = e.fma(value, w, total.value)
         return [[total.value for total in row] for row in sums]
 
 
@@ -242,12 +266,6 @@ def forward_sizes(conv: Conv, x: Shape) -> ConvSizes:
 def parts_of(isa: Isa, filters: int, bands: int) -> int:
     """How many parts to cut the filters in, so that a few bands make enough chunks to share."""
     return max(1, min(-(-WANTED_CHUNKS // bands), blocks_of(filters, isa.tile_columns) // 2))
-
-
-def band_rows(rows: int, row_bytes: int, stride: int, reach: int) -> int:
-    """Output rows of a band: as many as the panel's budget holds, evenly spread."""
-    most = max(1, (PANEL_BYTES // row_bytes - reach) // stride + 1)
-    return -(-rows // -(-rows // most))
 
 
 @dataclass(frozen=True)

@@ -147,14 +147,17 @@ class FilterGradient(NativeKernel):
         (x, dy), vectors = factors, range(self.columns // e.lanes)
         sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(count)]
         down, across = panel.stride[0] * panel.row_length, panel.stride[1] * panel.channels
-        with e.loop(rows) as row, e.loop(panel.columns) as column:
-            pixel = (row * panel.columns + column) * self.columns
-            values = [dy.vector(pixel + v * e.lanes) for v in vectors]
-            where = x + (row * down + column * across)
-            for c in range(count):
-                value = where.broadcast(c)
-                for total, gradient in zip(sums[c], values, strict=True):
-                    total.value = e.fma(value, gradient, total.value)
+        with e.loop(rows) as row:
+            offset = e.variable(row * down)
+            line = dy + row * panel.columns * self.columns
+            with e.loop(panel.columns) as column:
+                values = [line.vector(column * self.columns + v * e.lanes) for v in vectors]
+                where = x + offset.value
+                for c in range(count):
+                    value = where.broadcast(c)
+                    for total, gradient in zip(sums[c], values, strict=True):
+                        total.value = e.fma(value, gradient, total.value)
+                offset.value = offset.value + across
         for c in range(count):
             for v, total in enumerate(sums[c]):
                 place = c * self.columns + v * e.lanes

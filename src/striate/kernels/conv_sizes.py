@@ -11,10 +11,12 @@ from striate.kernels.values import Operand
 from striate.layers import Shape
 from striate.layers.conv import Conv
 
-NUMBERS = PANEL_NUMBERS + 7
+NUMBERS = PANEL_NUMBERS + 8
 """Numbers that are arguments of a launch."""
 
 
+PANEL_BYTES = 128 * 1024
+"""A band's panel should stay in the second-level cache beside the filters."""
 ROW, CELL, VALUE = "row", "cell", "value"
 
 
@@ -26,6 +28,7 @@ class ConvSizes:
         panel: a band's view of the input, with all groups' channels.
         output_rows: rows of the whole output; the last band may be shorter.
         groups: of channels and filters.
+        channels: per group.
         filters: per group.
         size: rows and columns of a filter.
         dilation: distance between its cells.
@@ -34,6 +37,7 @@ class ConvSizes:
     panel: Panel
     output_rows: Operand
     groups: Operand
+    channels: Operand
     filters: Operand
     size: Couple
     dilation: Couple
@@ -43,7 +47,7 @@ class ConvSizes:
         """The sizes whose `arguments` stand from this slot on."""
         panel = Panel.read(e, slot, spread)
         n = [e.argument(i) for i in range(slot + PANEL_NUMBERS, slot + NUMBERS)]
-        return cls(panel, n[0], n[1], n[2], (n[3], n[4]), (n[5], n[6]))
+        return cls(panel, n[0], n[1], n[2], n[3], (n[4], n[5]), (n[6], n[7]))
 
     @classmethod
     def of(cls, conv: Conv, x: Shape, rows: int) -> ConvSizes:
@@ -52,19 +56,15 @@ class ConvSizes:
         before = (window.sides[0], window.sides[2])
         volume = (x.height, x.width, x.channels)
         panel = Panel(*volume, rows, y.width, window.reach, window.stride, before)
-        filters = conv.filters // conv.groups
-        return cls(panel, y.height, conv.groups, filters, window.size, window.dilation)
+        depths = (x.channels // conv.groups, conv.filters // conv.groups)
+        return cls(panel, y.height, conv.groups, *depths, window.size, window.dilation)
 
     @property
     def arguments(self) -> tuple[int, ...]:
         """The numbers that a launch hands to its kernel: `NUMBERS` of them."""
         pairs = (*self.size, *self.dilation)
-        return *self.panel.arguments, self.output_rows, self.groups, self.filters, *pairs
-
-    @property
-    def channels(self) -> Operand:
-        """Channels of a group."""
-        return self.panel.channels // self.groups
+        depths = (self.groups, self.channels, self.filters)
+        return *self.panel.arguments, self.output_rows, *depths, *pairs
 
     @property
     def cells(self) -> Operand:
@@ -93,3 +93,9 @@ class ConvSizes:
         across = self.size[1]
         known = {ROW: (1, across * self.channels), CELL: (across, self.channels)}
         return known.get(run, (across, 1))
+
+
+def band_rows(rows: int, row_bytes: int, stride: int, reach: int) -> int:
+    """Output rows of a band: as many as the panel's budget holds, evenly spread."""
+    most = max(1, (PANEL_BYTES // row_bytes - reach) // stride + 1)
+    return -(-rows // -(-rows // most))
