@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from striate.errors import InputError
 from striate.kernels import Isa, candidates_for, host, target
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.fc_ways import DotsForward, OuterForward
-from striate.layers import Fc, Local, Mode, Shape, Window
+from striate.layers import Fc, Local, Mode, Relu, Shape, Window
 from striate.plan.choose import choose
 
 TOLERANCE = 2e-6
@@ -149,3 +150,30 @@ def test_the_first_layer_computes_no_gradient_by_the_images(layer: Fc | Local) -
     used = {a for launch in way.lower(task).launches for a in launch.arguments}
     assert "dx0" not in used
     assert "dx0" in {a for launch in way.lower(both).launches for a in launch.arguments}
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.name)
+@pytest.mark.parametrize(
+    ("filters", "depth", "batch"), [(7, 33, 1), (150, 1300, 5), (20, 300, 6), (3, 5000, 33)]
+)
+def test_relu_rides_on_both_passes(filters: int, depth: int, batch: int, isa: Isa) -> None:
+    fc, x, relu = Fc(filters), Shape(1, 1, depth), Relu()
+    arrays, gradient = random_arrays(fc, (x,), batch)
+    arrays["x0"] = np.maximum(arrays["x0"], 0)
+    ahead, back = tasks(fc, (x,), batch)
+    exact = {role: array.astype(float) for role, array in {**arrays, **gradient}.items()}
+    weights = {"w": exact["w.w"], "b": exact["w.b"]}
+    y = fc.forward((exact["x0"],), weights, Mode())
+    for way in WAYS:
+        task = replace(ahead, detail={**ahead.detail, "relu": True})
+        empty = np.full(y.shape, np.nan, np.float32)
+        found = run_task(task, way(isa), {**arrays, "y": empty}, isa)["y"]
+        close(found, relu.forward((y,), {}, Mode()))
+        assert (found >= 0).all()
+    task = replace(back, detail={**back.detail, "mask": True})
+    empty_by_role = {f"d{role}": np.full_like(array, np.nan) for role, array in arrays.items()}
+    given = {**arrays, **gradient, **empty_by_role, "key": np.zeros(17, np.uint32)}
+    ran = run_task(task, next(iter(candidates_for(isa)(task))), given, isa, 2)
+    (dx,), dw = fc.backward(exact["dy"], (exact["x0"],), y, weights, Mode(True))
+    close(ran["dx0"], dx * (exact["x0"] > 0))
+    close(ran["dw.w"], dw["w"])

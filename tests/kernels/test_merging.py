@@ -42,6 +42,9 @@ def test_inference(text: str, expected: str) -> None:
         ("CONV3-16 -> RELU -> CONV3-16 S=2 fit=floor -> FC 2", "conv2 + relu1 backward"),
         (f"{BLOCK} -> FC 2", "batchnorm1 + relu1 forward"),
         ("FC 64 -> RELU -> FC 2", "fc1 backward + update"),
+        ("FC 64 -> RELU -> FC 2", "fc1 + relu1 forward"),
+        ("FC 64 -> RELU -> FC 2", "fc2 + relu1 backward"),
+        ("CONV3-64 -> RELU -> FC 64 -> FC 2", "fc1 + relu1 backward + update"),
         ("CONV3-16 -> RELU -> POOL2 -> FC 2", "pool1 + relu1 backward"),
     ],
 )

@@ -43,8 +43,10 @@ class DotTile:
         to: Matrix,
         ranges: tuple[Range, Range],
         bias: Pointer | None,
+        relu: bool = False,
     ) -> None:
-        """to[n, k] = bias[k] + Σ_d x[n, d]·w[k, d] for all n and k of the ranges."""
+        """to[n, k] = bias[k] + Σ_d x[n, d]·w[k, d] for all n and k of the ranges, or 0 if that is
+        less and ``relu``."""
         images, neurons = ranges
         with (
             e.loop(depth, step=DEPTH) as d,
@@ -62,7 +64,10 @@ class DotTile:
                 place = to.row(n + r) + (k + c)
                 start = bias.load(k + c) if bias else e.number(0.0)
                 before = e.select(d.equals(0), start, place.load())
-                place.store(before + e.scratch.load(r * self.neurons + c))
+                total = before + e.scratch.load(r * self.neurons + c)
+                if relu:
+                    total = e.select(d + length >= depth, e.maximum(total, 0.0), total)
+                place.store(total)
 
 
 def _rows(

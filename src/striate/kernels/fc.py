@@ -7,13 +7,15 @@ dw[k, d] = Σ_n dy[n, k]·x[n, d];  db[k] = Σ_n dy[n, k].
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from striate.kernels import dot_products, outer_products
 from striate.kernels.base import NativeKernel
 from striate.kernels.dot_products import DotTile
 from striate.kernels.emitter import Emitter
 from striate.kernels.matrix import Matrix, Range
-from striate.kernels.outer_products import Product, pack_columns, packed_rows, rows_of
+from striate.kernels.memory_ops import clamped
+from striate.kernels.outer_products import Product, Sums, pack_columns, packed_rows, rows_of
 from striate.kernels.values import Pointer, Value
 
 ROWS_IN_ORDER, WIDE_BLOCK = 16, 512
@@ -28,10 +30,12 @@ class FcDots(NativeKernel):
     Attributes:
         tile: the micro-tile.
         bias: whether the sums start from a bias.
+        relu: whether RELU follows.
     """
 
     tile: DotTile
     bias: bool
+    relu: bool
 
     @property
     def private(self) -> int:
@@ -43,7 +47,7 @@ class FcDots(NativeKernel):
         ranges = images_and_neurons(e)
         factors = Matrix(x, depth), Matrix(w, depth)
         bias = b if self.bias else None
-        self.tile.multiply(e, factors, depth, Matrix(y, neurons), ranges, bias)
+        self.tile.multiply(e, factors, depth, Matrix(y, neurons), ranges, bias, self.relu)
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,12 @@ class FcForward(NativeKernel):
     Attributes:
         bias: whether the sums start from a bias.
         height: images of a micro-tile.
+        relu: whether RELU follows.
     """
 
     bias: bool
     height: int
+    relu: bool
 
     @property
     def private(self) -> int:
@@ -69,7 +75,17 @@ class FcForward(NativeKernel):
         rows = rows_of(e, Matrix(x, depth), images, self.height)
         to = Matrix(y, neurons).at(images.first, 0)
         start = b if self.bias else None
-        Product(rows, Matrix(w, depth), True, depth, to, start).emit(e, within)
+        product = Product(rows, Matrix(w, depth), True, depth, to, start)
+        if self.relu:
+            product = replace(product, finish=partial(_rectify, e))
+        product.emit(e, within)
+
+
+def _rectify(e: Emitter, sums: Sums, row: Value, column: Value) -> None:  # noqa: ARG001
+    """RELU of a micro-tile."""
+    for totals in sums:
+        for total in totals:
+            total.value = e.maximum(total.value, 0.0)
 
 
 def images_and_neurons(e: Emitter) -> tuple[Range, Range]:
@@ -84,15 +100,17 @@ def images_and_neurons(e: Emitter) -> tuple[Range, Range]:
 
 @dataclass(frozen=True)
 class FcBackwardData(NativeKernel):
-    """dy, w, dx, images, neurons, depth, columns in a chunk, which is a block of columns.
+    """dy, w, dx, images, neurons, depth, columns in a chunk, x. One chunk is a block of columns.
 
     Attributes:
         height: images of a micro-tile.
         alone: whether all images are in one micro-tile.
+        mask: whether x comes from a RELU, which passes on the gradient where it is positive.
     """
 
     height: int
     alone: bool
+    mask: bool
 
     @property
     def private(self) -> int:
@@ -105,7 +123,20 @@ class FcBackwardData(NativeKernel):
         product = Product(rows, Matrix(w, depth), False, neurons, Matrix(dx, depth))
         if self.alone:
             product = replace(product, panel=ROWS_IN_ORDER, block=WIDE_BLOCK, packed=False)
+        if self.mask:
+            product = replace(
+                product, finish=partial(_mask, e, Matrix(e.pointer(7), depth), images)
+            )
         product.emit(e, Range.part(e, e.chunk, block, depth))
+
+
+def _mask(e: Emitter, x: Matrix, images: Value, sums: Sums, row: Value, column: Value) -> None:
+    """The gradient where x is positive, else 0."""
+    for r, totals in enumerate(sums):
+        line = x.row(clamped(e, row + r, images - 1)) + column
+        for v, total in enumerate(totals):
+            positive = line.vector(v * e.lanes) > 0.0
+            total.value = e.select(positive, total.value, 0.0)
 
 
 @dataclass(frozen=True)

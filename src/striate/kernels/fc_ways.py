@@ -69,7 +69,7 @@ class DotsForward:
         neurons = tile.neurons * max(1, min(NEURON_TILES, tiles // WANTED_CHUNKS))
         parts = max(1, WANTED_CHUNKS // -(-fc.filters // neurons))
         block = tile.images * -(-images // (tile.images * parts))
-        return forward(FcDots(tile, fc.bias), task, block, neurons)
+        return forward(FcDots(tile, fc.bias, task.detail.get("relu", False)), task, block, neurons)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ class OuterForward:
         parts = max(1, min(WANTED_CHUNKS // -(-fc.filters // neurons), images // IMAGES_OF_A_PANEL))
         height = tile_height(self.isa, images // parts)
         block = height * -(-images // (height * parts))
-        return forward(FcForward(fc.bias, height), task, block, neurons)
+        return forward(
+            FcForward(fc.bias, height, task.detail.get("relu", False)), task, block, neurons
+        )
 
 
 def forward(
@@ -133,10 +135,12 @@ def data_gradient(isa: Isa, task: Task) -> Launch:
     """The gradient by the data, in blocks of columns."""
     images, depth = task.batch, task.inputs[0].values
     height = tile_height(isa, images)
-    kernel = FcBackwardData(height, alone=images <= height)
+    mask = task.detail.get("mask", False)
+    kernel = FcBackwardData(height, images <= height, mask)
     block = column_block(isa, depth, WIDE_BLOCK if kernel.alone else BLOCK)
     sizes = (images, task.what.filters, depth, block)
-    return Launch(kernel, -(-depth // block), ("dy", "w.w", "dx0", *sizes))
+    arguments = ("dy", "w.w", "dx0", *sizes, "x0" if mask else 0)
+    return Launch(kernel, -(-depth // block), arguments)
 
 
 def column_block(isa: Isa, columns: int, most: int = BLOCK) -> int:

@@ -13,7 +13,7 @@ from striate.kernels.updates import RULES
 from striate.layers import BatchNorm, Conv, Fc, Pool, Relu, Sum
 from striate.plan.records import Task
 
-RELU_RIDES_ON = (Conv, BatchNorm, Sum)
+RELU_RIDES_ON = (Conv, Fc, BatchNorm, Sum)
 ADDED = "adds to the gradient that others have left"
 NEVER_STORED = "updates each weight as soon as its gradient is summed up, which is never stored"
 
@@ -43,7 +43,7 @@ def merge(task: Task, following: Task, alone: bool) -> Task | None:
 
 
 def _relu_forward(task: Task, relu: Task) -> Task | None:
-    """RELU in place on the output of a CONV, BATCHNORM or SUM."""
+    """RELU in place on the output of a CONV, FC, BATCHNORM or SUM."""
     rides = isinstance(task.what, RELU_RIDES_ON) and not task.detail.get("relu")
     if not rides or not relu.same("x0", "y") or relu.roles["x0"] != task.roles["y"]:
         return None
@@ -61,10 +61,14 @@ def _norm_forward(task: Task, norm: Task) -> Task | None:
 
 
 def _relu_backward(task: Task, relu: Task) -> Task | None:
-    """RELU in place on the gradient by the input of a CONV or POOL."""
+    """RELU in place on the gradient by the input of a CONV, FC or POOL."""
     if isinstance(task.what, Pool):
         return _relu_behind_pool(task, relu)
-    if not isinstance(task.what, Conv) or "dx0" not in task.roles or not relu.same("dx0", "dy"):
+    if (
+        not isinstance(task.what, Conv | Fc)
+        or "dx0" not in task.roles
+        or not relu.same("dx0", "dy")
+    ):
         return None
     if relu.roles["dy"] != task.roles["dx0"] or relu.roles["y"] != task.roles.get("x0"):
         return None

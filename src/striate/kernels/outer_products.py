@@ -25,6 +25,10 @@ PRIVATE_BYTES = 4 * (TILE_VALUES + PANEL_DEPTH * BLOCK)
 """Private memory for the panels and one micro-tile, at the start of the scratch memory."""
 
 
+Sums = list[list[Variable]]
+"""Of a micro-tile: for each row its vectors of columns."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """The factor that is read value by value.
@@ -97,6 +101,8 @@ class Product:
         block: columns that are taken at a time.
         packed: whether columns are packed as panels. A single micro-tile of rows reads each value
             once, and better as it lies in memory; the next panel is then fetched in advance.
+        finish: changes the sums of a micro-tile when they are complete; it takes them, and the
+            first row and column of the tile.
     """
 
     rows: Rows
@@ -108,6 +114,7 @@ class Product:
     panel: int = PANEL_DEPTH
     block: int = BLOCK
     packed: bool = True
+    finish: Callable[[Sums, Value, Value], None] | None = None
 
     def emit(self, e: Emitter, within: Range) -> None:
         """All rows, and a range of columns."""
@@ -126,6 +133,9 @@ class Product:
                     first = start + t if start else None
                     sums = tile.begin(e, i.equals(0), first, self.rows.height)
                     accumulate(e, sums, pointers, self.rows.step, panels(t), count)
+                    if self.finish:
+                        with e.when(i + count >= self.depth):
+                            self.finish(sums, r, c + t)
                     tile.store(e, sums)
 
     def _panels(
@@ -200,9 +210,6 @@ def _pack_transposed(e: Emitter, source: Matrix, depth: Value, width: Value, roo
             square = transpose(e, [line.vector(i) for line in lines])
             for lane, vector in enumerate(square):
                 to.store_vector(vector, (i + lane) * columns)
-
-
-Sums = list[list[Variable]]
 
 
 def accumulate(
