@@ -5,8 +5,8 @@
 A job is a name or the beginning of names: inference, training-vgg16, layer, memory, compile,
 import. Every round runs each library once in a process of its own, in turn (A B A B), so that a
 machine that slows down slows all of them; each process first checks that its scores are Striate's.
-What is measured is added to the JSON file job by job; with --resume, jobs that it has already are
-not run again. The tables go to standard output and, with --markdown, to a file.
+What is measured is added to the JSON file job by job; with --resume, jobs that are in it already
+are not run again. The tables go to standard output and, with --markdown, to a file.
 """
 
 from __future__ import annotations
