@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.conv_direct import seconds
+from striate.kernels.conv_filter_gradient import sum_slices
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import POSITIONS, TILE, WinogradConvolution
 from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
-from striate.kernels.winograd_gradient import SumWinogradGradient, WinogradFilterGradient
+from striate.kernels.winograd_gradient import WinogradFilterGradient
 from striate.kernels.winograd_tiles import Tiling
 from striate.layers import Conv, Shape
 from striate.plan import Launch, Lowering, Task
@@ -188,9 +189,5 @@ class WinogradBackward:
             *(kernel, slices * groups, ("x0", "dy", "scratch.partial", *sizes)),
             room=kernel.scratch(x.channels, y.channels),
         )
-        bias = "dw.b" if conv.bias else 0
-        arguments = ("scratch.partial", "dw.w", bias, x.channels, slices, blocks)
-        total = Launch(
-            SumWinogradGradient(size, isa.tile_columns, isa.lanes, conv.bias), blocks, arguments
-        )
-        return (main, total), {"partial": slices * blocks * kernel.block_values(x.channels) * 4}
+        total, partial = sum_slices(conv, size**2 * x.channels, isa.tile_columns, slices)
+        return (main, total), {"partial": partial}
