@@ -208,6 +208,7 @@ class Net:
         threads: int | None = None,
         seed: int = 0,
         exact: bool = False,
+        tune: bool = False,
         **recipe: Any,
     ) -> Program:
         """A native program with a copy of the weights.
@@ -222,6 +223,7 @@ class Net:
             threads: that work on a call; all processors by default.
             seed: of dropout's random numbers.
             exact: without Winograd's convolution, which rounds a little more.
+            tune: measure the kernels once and choose the fastest, instead of by estimates.
             recipe: of a training step: ``loss=, optimizer=, rate=, clip=`` as in `fit`.
 
         Raises:
@@ -232,7 +234,7 @@ class Net:
 
         self._require_weights()
         parts = training_from(training, recipe)
-        return compile_net(self.network, batch, parts, threads, seed, exact=exact)
+        return compile_net(self.network, batch, parts, threads, seed, exact=exact, tune=tune)
 
     def take(self, program: Program) -> Net:
         """Copy the weights of a program of this net. Returns the net."""

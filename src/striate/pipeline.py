@@ -13,7 +13,9 @@ from striate.kernels import Isa, Library, candidates_for, host, merge, runs_here
 from striate.layers import Loss
 from striate.optimizers import Optimizer
 from striate.plan import Launch, Plan, make_plan
+from striate.plan.choose import Measure
 from striate.run import Program, default_threads
+from striate.run.tuning import Tuner
 
 MOST_THREADS = 256
 
@@ -34,9 +36,14 @@ class Training:
 
 
 def plan_net(
-    checked: Checked, batch: int, training: Training | None, isa: Isa, exact: bool = False
+    checked: Checked,
+    batch: int,
+    training: Training | None,
+    isa: Isa,
+    exact: bool = False,
+    measure: Measure | None = None,
 ) -> Plan:
-    """Decide everything about one call of a net.
+    """Decide everything about one call of a net; ``measure`` times candidates instead of estimates.
 
     Raises:
         InputError: a net that does not end in one vector of scores is to be trained.
@@ -44,7 +51,7 @@ def plan_net(
     if training is not None:
         require_scores(checked)
     parts = (training.loss, training.optimizer, training.clip) if training else None
-    return make_plan(checked, batch, candidates_for(isa, exact), parts, merge)
+    return make_plan(checked, batch, candidates_for(isa, exact), parts, merge, measure)
 
 
 def launches(plan: Plan) -> list[Launch]:
@@ -106,6 +113,7 @@ def compile_net(
     seed: int = 0,
     target_name: str = "host",
     exact: bool = False,
+    tune: bool = False,
 ) -> Program:
     """A program for a net, with its weights loaded.
 
@@ -117,6 +125,7 @@ def compile_net(
         seed: of a training step's random numbers.
         target_name: the instruction set: host, sse2, avx2, avx512, neon.
         exact: leave out Winograd's convolution, whose rounding error is a few times larger.
+        tune: choose kernels by measured times, which are remembered, not by estimates.
 
     Raises:
         NetError: the net's layers do not fit together.
@@ -127,14 +136,12 @@ def compile_net(
     count = require_counts(batch, threads)
     isa = native(target_name)
     checked = check(network.graph)
-    plan = plan_net(checked, batch, training, isa, exact)
+    plan = plan_net(checked, batch, training, isa, exact, Tuner(isa, count) if tune else None)
     require_memory(plan, available_memory(), count)
     library = Library([launch.kernel for launch in launches(plan)], isa)
-    if training is None:
-        program = Program(plan, checked, library, count)
-    else:
-        rule = training.optimizer
-        program = Program(plan, checked, library, count, seed, rule.rate, rule.coefficients)
+    rule = training.optimizer if training else None
+    steps = (seed, rule.rate, rule.coefficients) if rule else ()
+    program = Program(plan, checked, library, count, *steps)
     if network.weights:
         program.load(network.weights)
     return program

@@ -58,9 +58,10 @@ def time(
         bool, typer.Option("--training", help="A training step: forward, backward and update.")
     ] = False,
     threads: ThreadsOption = None,
-    repetitions: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How often each task is run.")
-    ] = 5,
+    repetitions: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each task.")] = 5,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Choose kernels by measuring them, once.")
+    ] = False,
     peers: Annotated[
         bool, typer.Option("--peers", help="The other libraries that are installed, instead.")
     ] = False,
@@ -75,8 +76,7 @@ def time(
     random.
 
     With ``--peers``, the whole call is timed in PyTorch, JAX, ONNX Runtime, OpenVINO, ncnn and MNN
-    instead, as far as they are installed: in turn, each time in a process of its own that first
-    checks that its scores are Striate's.
+    instead, as far as they are installed; each process first checks that its scores are Striate's.
     """
     from striate.run.timing import time_tasks
 
@@ -86,7 +86,7 @@ def time(
     if peers:
         show_peers(found, batch, training, threads)
         return
-    program = found.compile(batch, training, threads)
+    program = found.compile(batch, training, threads, tune=tune)
     timing = time_tasks(program, _call(found, program), repetitions)
     _show(found, program, timing)
 

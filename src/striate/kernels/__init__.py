@@ -1,5 +1,7 @@
 """Native code: candidates for every kind of task, written as loop nests and compiled by LLVM."""
 
+from striate.kernels.cache import directory as cache_folder
+from striate.kernels.cache import source_digest
 from striate.kernels.candidates import candidates_for
 from striate.kernels.compile import Library, driver
 from striate.kernels.driver import MOST_CHUNKS, ROW_WORDS, TEAM_BYTES
@@ -12,10 +14,12 @@ __all__ = [
     "TEAM_BYTES",
     "Isa",
     "Library",
+    "cache_folder",
     "candidates_for",
     "driver",
     "host",
     "merge",
     "runs_here",
+    "source_digest",
     "target",
 ]

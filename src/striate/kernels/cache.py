@@ -35,7 +35,7 @@ GENERATES = ("layers", "optimizers", "plan", "kernels")
 
 
 @cache
-def _generator() -> str:
+def source_digest() -> str:
     """A digest of everything but the kernel and target that the code depends on."""
     digest = hashlib.sha256(f"{llvmlite.__version__} {llvm.llvm_version_info}".encode())
     package = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def _generator() -> str:
 
 def symbol(kernel: Kernel, isa: Isa) -> str:
     """The name of a kernel's function: a digest of all that its code depends on."""
-    text = f"{type(kernel).__module__} {kernel!r} {isa!r} {_generator()}"
+    text = f"{type(kernel).__module__} {kernel!r} {isa!r} {source_digest()}"
     return "striate_" + hashlib.sha256(text.encode()).hexdigest()[:40]
 
 

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from striate.plan.records import Candidate, Choice, Lowering, Task
 
+Measure = Callable[[Task, Candidate], float]
+"""Seconds that a candidate really takes for a task on this machine."""
 
-def choose(task: Task, candidates: Iterable[Candidate]) -> Choice:
-    """The cheapest candidate that can do the task; the reference if none can."""
+
+def choose(task: Task, candidates: Iterable[Candidate], measure: Measure | None = None) -> Choice:
+    """The cheapest candidate that can do the task; the reference if none can.
+
+    Args:
+        task: what is to be done.
+        candidates: ways to do it.
+        measure: times those that can where there are several; without it their own estimates
+            decide.
+    """
     refusals: list[str] = []
-    able: list[tuple[float, Candidate]] = []
+    able: list[Candidate] = []
     for candidate in candidates:
         refusal = candidate.refuses(task)
         if refusal is None:
-            able.append((candidate.cost(task), candidate))
+            able.append(candidate)
         else:
             refusals.append(f"{candidate.name}: {refusal}")
     note = f"; {task.detail['note']}" if "note" in task.detail else ""
     if not able:
         why = "; ".join(refusals) if refusals else f"no kernel does a {task.kind} of it"
         return Choice(task, "reference", why + note, Lowering(()), native=False)
-    able.sort(key=lambda pair: pair[0])
-    cost, best = able[0]
     if len(able) == 1:
         reason = "the only kernel" + (f" ({'; '.join(refusals)})" if refusals else "")
+        best = able[0]
     else:
-        others = ", ".join(f"{c.name} {s * 1e3:.3g} ms" for s, c in able[1:])
-        reason = f"estimated {cost * 1e3:.3g} ms against {others}"
-    return Choice(task, best.name, reason + note, best.lower(task), seconds=cost)
+        best, reason = _cheapest(task, able, measure)
+    return Choice(task, best.name, reason + note, best.lower(task), seconds=best.cost(task))
+
+
+def _cheapest(
+    task: Task, able: Iterable[Candidate], measure: Measure | None
+) -> tuple[Candidate, str]:
+    """The candidate that takes least time, and the times of all in words."""
+    times = [(measure(task, c) if measure else c.cost(task), c) for c in able]
+    times.sort(key=lambda pair: pair[0])
+    least, best = times[0]
+    others = ", ".join(f"{c.name} {s * 1e3:.3g} ms" for s, c in times[1:])
+    how = "measured" if measure else "estimated"
+    return best, f"{how} {least * 1e3:.3g} ms against {others}"

@@ -8,7 +8,7 @@ from striate.check import Checked
 from striate.layers import Loss
 from striate.optimizers import Optimizer
 from striate.plan.again import with_again
-from striate.plan.choose import choose
+from striate.plan.choose import Measure, choose
 from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
 from striate.plan.records import CONTROL_WORDS, At, Buffer, Candidate, Choice, Launch, Plan, Task
@@ -22,6 +22,7 @@ def make_plan(
     candidates: Callable[[Task], Iterable[Candidate]],
     training: tuple[Loss, Optimizer, float | None] | None = None,
     merge: Merge = lambda task, following, alone: None,  # noqa: ARG005
+    measure: Measure | None = None,
 ) -> Plan:
     """Plan one call of a net.
 
@@ -32,6 +33,7 @@ def make_plan(
         training: loss, optimizer and the norm to clip the gradients to (or None), for a training
             step; None for inference.
         merge: which neighbours are done together, from the kernels room too.
+        measure: times candidates; without it their estimates decide.
     """
     keys = {node.name: CONTROL_WORDS + i for i, node in enumerate(checked.graph.nodes)}
     work = Work(checked, batch, training is not None, keys)
@@ -46,7 +48,7 @@ def make_plan(
     if optimizer is not None:
         tasks = with_again(work, tasks, candidates)
         tasks = fuse(with_updates(work, tasks, optimizer, clip), merge)
-    choices = tuple(choose(task, candidates(task)) for task in tasks)
+    choices = tuple(choose(task, candidates(task), measure) for task in tasks)
     saved: dict[str, dict[str, str]] = {}
     bindings = tuple(
         _bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices
