@@ -64,6 +64,36 @@ def test_what_no_launch_names_is_not_kept_alive() -> None:
     assert freed < kept - volume // 2
 
 
+@dataclass(frozen=True)
+class TwoScratches:
+    """Each of three launches hands something on to the next."""
+
+    name: str = "two scratches"
+
+    def refuses(self, task: Task) -> str | None:
+        return None if isinstance(task.what, Pool) else "no POOL"
+
+    def cost(self, task: Task) -> float:
+        assert isinstance(task.what, Pool)
+        return 0.0
+
+    def lower(self, task: Task) -> Lowering:
+        assert task.kind == "forward"
+        roles = [("x0", "scratch.a"), ("scratch.a", "scratch.b"), ("scratch.b", "y")]
+        launches = tuple(Launch(Nothing(), 1, pair) for pair in roles)
+        return Lowering(launches, scratch={"a": 1 << 20, "b": 1 << 20})
+
+
+def test_what_the_first_launches_need_makes_room_for_what_the_last_do() -> None:
+    checked = check(build(parse("INPUT 32x32x4 -> POOL2 -> POOL2")))
+    plan = make_plan(checked, 1, lambda task: [TwoScratches()], None)  # noqa: ARG005
+    volume = 16 * 16 * 4 * 4
+    assert plan.regions["arena"] == (2 << 20) + volume
+    input_, first, second = (plan.offsets[n] for n in ("input", "pool1", "pool1/forward/b"))
+    assert input_ in range(second, second + (1 << 20))
+    assert first not in range(second, second + (1 << 20))
+
+
 def test_the_backward_task_finds_what_forward_saved() -> None:
     plan = make_plan(
         check(build(parse(NET))), 2, candidates, (SoftmaxLoss(), optimizer("sgd"), None)

@@ -50,6 +50,13 @@ def test_relu_behind_conv_works_in_place_both_ways() -> None:
     assert task(plan, "relu1 backward").same("dx0", "dy")
 
 
+def test_a_training_step_centres_the_images_where_they_lie() -> None:
+    text = "INPUT 8x8x1 -> CONV3-2 -> FC 3"
+    assert task(plan_of(text), "input forward").same("x0", "y")
+    # An inference may be given fewer images than a batch: the rest would be centred again.
+    assert not task(plan_of(text, training=False), "input forward").same("x0", "y")
+
+
 def test_relu_behind_a_layer_that_saves_its_output_keeps_it() -> None:
     plan = plan_of("INPUT 8x8x1 -> CONV3-2 -> SIGMOID -> RELU -> FC 3")
     assert not task(plan, "relu1 forward").same("x0", "y")

@@ -53,7 +53,8 @@ def make_plan(
     bindings = tuple(
         _bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices
     )
-    touched = [_touched(c, b) for c, b in zip(choices, bindings, strict=True)]
+    pairs = zip(choices, bindings, strict=True)
+    touched = [step for choice, binding in pairs for step in _touched(choice, binding)]
     offsets, regions = _place_all(work.buffers, touched, fixed)
     return Plan(choices, work.buffers, offsets, regions, bindings, batch, work.training, keys)
 
@@ -80,12 +81,16 @@ def _bind(work: Work, choice: Choice, saved: dict[str, str]) -> dict[str, str]:
     return binding
 
 
-def _touched(choice: Choice, binding: Mapping[str, str]) -> dict[str, str]:
-    """The roles that a choice really reads or writes: a kernel may need less than its task offers,
-    e.g. the switches of a max POOL but not its input."""
+def _touched(choice: Choice, binding: Mapping[str, str]) -> list[dict[str, str]]:
+    """The roles that the launches of a choice really read or write, one after the other.
+
+    A kernel may need less than its task offers, e.g. the switches of a max POOL but not its input;
+    and what only the first launches need makes room for what only the last ones do.
+    """
     if not choice.native:
-        return dict(binding)
-    return {role: binding[role] for role in _roles(choice.lowering.launches)}
+        return [dict(binding)]
+    launches = choice.lowering.launches
+    return [{role: binding[role] for role in _roles([launch])} for launch in launches]
 
 
 def _roles(launches: Iterable[Launch]) -> set[str]:

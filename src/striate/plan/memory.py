@@ -11,13 +11,13 @@ from striate.plan.records import ALIGNMENT, Buffer
 
 @dataclass(frozen=True)
 class Lifetime:
-    """The tasks from the first that touches a buffer to the last, by index."""
+    """The steps (launches, or reference tasks) from the first that touches a buffer to the last."""
 
     first: int
     last: int
 
     def overlaps(self, other: Lifetime) -> bool:
-        """Whether both are alive during some task."""
+        """Whether both are alive during some step."""
         return self.first <= other.last and other.first <= self.last
 
 
@@ -38,7 +38,7 @@ def place(buffers: Iterable[Buffer], alive: Mapping[str, Lifetime]) -> tuple[dic
     placed whose lifetimes overlap its own (Pisarchyk & Lee 2020, "greedy by size").
     """
     offsets: dict[str, int] = {}
-    # Those already placed, by offset: (offset, end, first task, last task).
+    # Those already placed, by offset: (offset, end, first step, last step).
     placed: list[tuple[int, int, int, int]] = []
     for buffer in sorted(buffers, key=lambda b: (-b.bytes, b.name)):
         first, last = alive[buffer.name].first, alive[buffer.name].last

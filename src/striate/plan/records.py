@@ -131,7 +131,8 @@ class Lowering:
 
     Attributes:
         launches: in order; none if nothing is to be done, e.g. where a view is enough.
-        scratch: bytes of buffers by name that live only during the task; role ``scratch.NAME``.
+        scratch: bytes of buffers by name that live only from the first launch that names them to
+            the last; role ``scratch.NAME``.
         saved: bytes of buffers by name that a forward task hands to its backward task; role
             ``saved.NAME`` in both.
     """

@@ -86,14 +86,16 @@ def forward_tasks(work: Work) -> None:
     shared = in_place(graph, work.training)
     for node in graph.nodes:
         shape = work.checked.shapes[node.name]
-        if node.name in shared:
-            work.alias[node.name] = node.inputs[0]
-        else:
-            region = "batch" if node.name == graph.output else "arena"
-            work.add_buffer(node.name, work.batch * shape.values, region)
         sources = node.inputs or ("images",)
         if not node.inputs:
             work.add_buffer("images", work.batch * shape.values, "batch")
+        # A training step brings all its images, so that they may be centred where they lie.
+        given = work.training and not node.inputs and node.name != graph.output
+        if given or node.name in shared:
+            work.alias[node.name] = sources[0]
+        else:
+            region = "batch" if node.name == graph.output else "arena"
+            work.add_buffer(node.name, work.batch * shape.values, region)
         roles = {f"x{i}": name for i, name in enumerate(sources)}
         roles |= {"y": node.name, "key": "control", **work.weight_roles(node)}
         work.task("forward", node, roles, key=work.keys[node.name])
