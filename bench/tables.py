@@ -154,15 +154,14 @@ def _import(jobs: Sequence[Record]) -> Iterator[str]:
 
 
 def _left_out(jobs: Sequence[Record]) -> Iterator[str]:
-    """What was not measured, and why."""
+    """What has no figures, and why."""
     lines: dict[str, None] = {}
     for job in jobs:
         what = f"{job['kind']} {job.get('net', '')} {job.get('batch', '')}".strip()
         lines |= dict.fromkeys(job.get("missing", ()))
         lines |= {f"{what}: {name}: {why}": None for name, why in job.get("failed", {}).items()}
-        lines |= {f"{what}: {line}": None for line in job.get("losses", ())}
     if lines:
-        yield from ("", "## Left out or doubtful", "", *(f"- {line}" for line in lines))
+        yield from ("", "## Left out", "", *(f"- {line}" for line in lines))
 
 
 TABLES = (

@@ -38,7 +38,7 @@ def lines_of(tables: ModuleType, *jobs: dict[str, object]) -> list[str]:
 def test_a_net_against_its_peers_and_its_floor(tables: ModuleType) -> None:
     job = {"kind": "inference", "net": "vgg16", "batch": 1, "speed": SPEED, "runs": RUNS}
     job |= {"floor": {"flops": 8e8, "bytes": 5e7}, "failed": {"mnn": "no such layer"}}
-    job |= {"missing": ["ncnn: not installed; pip install ncnn"], "losses": []}
+    job |= {"missing": ["ncnn: not installed; pip install ncnn"]}
     assert lines_of(tables, job) == [
         "A machine; 2 threads; at most 3 rounds.",
         "Versions: jax 3, striate 1, torch 2.",
@@ -57,7 +57,7 @@ def test_a_net_against_its_peers_and_its_floor(tables: ModuleType) -> None:
         "| vgg16 | 1 | torch | 25.00 | 20.00 to 30.00 | 2.50 | 3 |",
         "| vgg16 | 1 | jax | 90.00 | 90.00 to 90.00 | 9.00 | 1 |",
         "",
-        "## Left out or doubtful",
+        "## Left out",
         "",
         "- ncnn: not installed; pip install ncnn",
         "- inference vgg16 1: mnn: no such layer",

@@ -9,12 +9,18 @@ import pytest
 
 import striate
 from striate.errors import InputError
-from striate.peers import LIBRARIES, Job, chosen_libraries, interleaved, losses_agree, write_case
+from striate.peers import LIBRARIES, Job, chosen_libraries, interleaved, losses_differ, write_case
 from striate.peers import rounds as module
 from striate.peers.rounds import environment_of, run_once
 
 JOB = Job("", "striate", True, 2)
 TIMES = {"striate": 10.0, "torch": 30.0, "torch-channels-last": 20.0, "jax": 90.0}
+OTHER = {
+    "striate": [2.0, 1.0],
+    "rounding": [2.001, 1.05],
+    "gradient": [2.0, 1.2],
+    "score": [2.1, 1.1],
+}
 TIMES |= {"torch-channels-last-malloc": 15.0, "torch-malloc": 1.0}
 
 
@@ -65,10 +71,12 @@ def test_the_best_torch_gets_raised_thresholds(ran: list[str]) -> None:
 
 def test_other_losses_are_told() -> None:
     found = module.Measured()
-    for name, losses in (("striate", [2.0, 1.0]), ("jax", [2.0, 1.001]), ("torch", [2.0, 1.1])):
+    for name, losses in OTHER.items():
         found.runs[name] = [{"losses": losses}]
-    lines = list(losses_agree(found, 0.01))
-    assert lines == ["torch: losses [2.0, 1.1], Striate's [2.0, 1.0]"]
+    assert dict(losses_differ(found)) == {
+        "gradient": "trains another net: losses [2.0, 1.2], Striate's [2.0, 1.0]",
+        "score": "trains another net: losses [2.1, 1.1], Striate's [2.0, 1.0]",
+    }
 
 
 def test_a_process_of_its_own(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from striate.peers.catalogue import BEST_MALLOC, LIBRARIES, USUAL, Library, chos
 from striate.peers.floors import Floor, floor_of
 from striate.peers.job import Job
 from striate.peers.machine import Speed, measure_speed
-from striate.peers.rounds import OURS, Measured, interleaved, losses_agree
+from striate.peers.rounds import OURS, Measured, interleaved, losses_differ
 
 __all__ = [
     "BEST_MALLOC",
@@ -20,7 +20,7 @@ __all__ = [
     "chosen_libraries",
     "floor_of",
     "interleaved",
-    "losses_agree",
+    "losses_differ",
     "measure_speed",
     "write_case",
 ]

@@ -23,6 +23,10 @@ ONE_PROCESS = 900
 """Seconds after which a process is given up."""
 LAST_WORDS = 300
 OURS = "striate"
+SAME_LOSS, SAME_FALL = 1e-3, 0.1
+"""How far a library's first loss may be from Striate's, and its fall in one step. In a deep net
+with batch norms rounding errors grow on the way: PyTorch's two layouts differ by 0.5% of the fall
+in ResNet-50."""
 
 
 @dataclass
@@ -134,12 +138,17 @@ def _is_torch(name: str) -> bool:
     return name.startswith("torch") and name != BEST_MALLOC
 
 
-def losses_agree(found: Measured, tolerance: float) -> Iterator[str]:
-    """The libraries whose first training losses are not Striate's, with both."""
+def losses_differ(found: Measured) -> Iterator[tuple[str, str]]:
+    """The libraries that train another net than Striate, each with what is wrong.
+
+    The first loss follows from the scores, the fall to the second from every gradient.
+    """
     if OURS not in found.runs:
         return
     ours = found.runs[OURS][0]["losses"]
     for name, runs in found.runs.items():
         theirs = runs[0]["losses"]
-        if any(abs(a - b) > tolerance * abs(a) for a, b in zip(ours, theirs, strict=True)):
-            yield f"{name}: losses {theirs}, Striate's {ours}"
+        falls = (ours[0] - ours[1], theirs[0] - theirs[1])
+        same = abs(ours[0] - theirs[0]) <= SAME_LOSS * abs(ours[0])
+        if not (same and abs(falls[0] - falls[1]) <= SAME_FALL * abs(falls[0])):
+            yield name, f"trains another net: losses {theirs}, Striate's {ours}"
