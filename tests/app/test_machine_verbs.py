@@ -85,6 +85,12 @@ def test_time_with_peers_compares_libraries(monkeypatch: pytest.MonkeyPatch) -> 
     assert lines[-1] == "ncnn: not installed; pip install ncnn"
 
 
+def test_time_with_peers_needs_scores() -> None:
+    pytest.importorskip("torch")
+    error = refusal("time", "INPUT 8x8x3 -> CONV3-8", "--peers")
+    assert error == "--peers: the net must end in one vector of scores, e.g. in FC"
+
+
 def test_time_with_peers_but_none_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("striate.peers.catalogue.find_spec", lambda name: None)  # noqa: ARG005
     assert refusal("time", NET, "--training", "--peers") == (

@@ -29,7 +29,7 @@ def show_peers(net: Net, batch: int, training: bool, threads: int | None) -> Non
     from pathlib import Path
 
     from striate.peers import OURS, USUAL, Job, chosen_libraries, interleaved, write_case
-    from striate.pipeline import require_counts, require_scores
+    from striate.pipeline import require_counts
 
     libraries, missing = chosen_libraries(USUAL, training)
     if [library.name for library in libraries] == [OURS]:
@@ -38,14 +38,16 @@ def show_peers(net: Net, batch: int, training: bool, threads: int | None) -> Non
             "pip install 'striate[bench]', single ones so:\n" + "\n".join(missing)
         )
     count = require_counts(batch, threads)
-    require_scores(net.checked)
+    if net.checked.shapes[net.graph.output].pixels > 1:
+        raise InputError("--peers: the net must end in one vector of scores, e.g. in FC")
     with tempfile.TemporaryDirectory() as folder:
         write_case(Path(folder), net, batch)
         job = Job(folder, OURS, training, count, seconds=SECONDS)
         found = interleaved(job, libraries, ROUNDS, _progress)
     mode = "a training step" if training else "an inference"
     workers = "1 thread" if count == 1 else f"{count} threads"
-    say(f"{mode} of {batch} images on {workers}, milliseconds, {ROUNDS} rounds in turn", "bold")
+    images = "1 image" if batch == 1 else f"{batch} images"
+    say(f"{mode} of {images} on {workers}, milliseconds, {ROUNDS} rounds in turn", "bold")
     say_table(aligned(rows_of(found), right=range(2, 5)))
     say()
     for name, why in found.failed.items():
