@@ -33,6 +33,8 @@ from string import Template
 
 import llvmlite.binding as llvm
 
+from striate.kernels.isa import Isa
+
 SOURCE = Path(__file__).with_suffix(".ll")
 ROW_WORDS = 4
 CHUNK_BITS = 23
@@ -60,9 +62,10 @@ _PAUSE = {
 }
 
 
-def driver_text() -> str:
-    """The driver's LLVM assembly for this machine."""
-    processor = llvm.get_process_triple().split("-")[0].replace("arm64", "aarch64")
+def driver_text(isa: Isa) -> str:
+    """The driver's LLVM assembly for a target with this system's clock."""
+    triple = isa.triple or llvm.get_process_triple()
+    processor = triple.split("-")[0].replace("arm64", "aarch64")
     declare, pause = _PAUSE[processor]
     idle = MOST_CHUNKS + 1
     return Template(SOURCE.read_text()).substitute(
