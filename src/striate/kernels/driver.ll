@@ -30,7 +30,7 @@ define void @striate_open(ptr %team) {
 }
 
 ; One chunk of a row.
-define internal void @chunk(ptr %row, i64 %number, ptr %scratch) alwaysinline {
+define internal void @chunk(ptr %row, i64 %number, ptr %scratch) {
   %slots_at = getelementptr %row, ptr %row, i32 0, i32 1
   %kernel = load ptr, ptr %row
   %slots = load ptr, ptr %slots_at
