@@ -7,24 +7,20 @@ filter cells and channels is contiguous, so that three channels cost no more tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
-from striate.kernels.conv_sizes import ConvSizes, band_rows
+from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
-from striate.kernels.rounding import multiple, quotient
+from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
 from striate.plan.records import At, Launch, Lowering, Task
 
-WANTED_CHUNKS = 16
-LEAST_MACS = 200_000
-"""Of a chunk that is cut smaller than the cache asks for: a few microseconds, many times what it
-takes to hand out a chunk."""
 SIZES = 12
 """The slot from which on the sizes stand."""
 
@@ -245,7 +241,7 @@ def convolution(
         spacing: rows and columns from one output to the next in memory.
         full: rows and columns of the volume that the outputs lie in; None if they are all of it.
     """
-    sizes = shared(sizes, batch)
+    sizes = sizes.shared(batch)
     panel, rows = sizes.panel, isa.tile_rows
     visited = (sizes.output_rows - 1) * panel.stride[0] + 1
     reads_input = panel.is_input_itself and visited <= panel.height
@@ -265,17 +261,6 @@ def forward_sizes(conv: Conv, x: Shape) -> ConvSizes:
     window, y = conv.window, conv.shape(x)
     row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
     return ConvSizes.of(conv, x, band_rows(y.height, row_bytes, window.stride[0], window.reach[0]))
-
-
-def shared(sizes: ConvSizes, batch: int) -> ConvSizes:
-    """The same in lower bands, where a few images make too few chunks to share."""
-    panel, rows = sizes.panel, sizes.output_rows
-    macs = panel.columns * sizes.depth * sizes.cells
-    least = max(quotient(rows * batch, WANTED_CHUNKS), quotient(LEAST_MACS, macs))
-    if least >= panel.rows:
-        return sizes
-    even = quotient(rows, quotient(rows, least))
-    return replace(sizes, panel=replace(panel, rows=even))
 
 
 def parts_of(isa: Isa, filters: int, bands: int) -> int:
