@@ -92,7 +92,7 @@ def test_no_bit_depends_on_the_number_of_threads(name: str) -> None:
         return program
 
     one = trained(1)
-    for threads in (2, 3):
+    for threads in (2, 3, 5, 16):
         more = trained(threads)
         for node, parameters in one.weights.items():
             for parameter, values in parameters.items():

@@ -115,7 +115,7 @@ class Driver:
 def driver() -> Driver:
     """The driver, compiled for this machine and loaded for the life of the process."""
     isa = target("host")
-    code, _ = _cached(f"driver_{cache.symbol(NativeKernel(), isa)}", driver_text, isa)
+    code, _ = _cached(f"driver_{cache.symbol(NativeKernel(), isa)}", partial(driver_text, isa), isa)
     make_library_known()
     engine = _loaded([code], isa)
     names = [field.name for field in fields(Driver)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
-from striate.kernels.conv_sizes import ConvSizes, band_rows
+from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
@@ -21,7 +21,6 @@ from striate.layers import Shape
 from striate.layers.conv import Conv
 from striate.plan.records import At, Launch, Lowering, Task
 
-WANTED_CHUNKS = 16
 SIZES = 12
 """The slot from which on the sizes stand."""
 
@@ -242,6 +241,7 @@ def convolution(
         spacing: rows and columns from one output to the next in memory.
         full: rows and columns of the volume that the outputs lie in; None if they are all of it.
     """
+    sizes = sizes.shared(batch)
     panel, rows = sizes.panel, isa.tile_rows
     visited = (sizes.output_rows - 1) * panel.stride[0] + 1
     reads_input = panel.is_input_itself and visited <= panel.height

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.panel import NUMBERS as PANEL_NUMBERS
 from striate.kernels.panel import Couple, Panel
+from striate.kernels.rounding import quotient
 from striate.kernels.values import Operand
 from striate.layers import Shape
 from striate.layers.conv import Conv
@@ -17,6 +18,10 @@ NUMBERS = PANEL_NUMBERS + 8
 
 PANEL_BYTES = 128 * 1024
 """A band's panel should stay in the second-level cache beside the filters."""
+WANTED_CHUNKS = 16
+LEAST_MACS = 200_000
+"""Of a chunk that is cut smaller than the cache asks for: a few microseconds, many times what it
+takes to hand out a chunk."""
 ROW, CELL, VALUE = "row", "cell", "value"
 
 
@@ -58,6 +63,16 @@ class ConvSizes:
         panel = Panel(*volume, rows, y.width, window.reach, window.stride, before)
         depths = (x.channels // conv.groups, conv.filters // conv.groups)
         return cls(panel, y.height, conv.groups, *depths, window.size, window.dilation)
+
+    def shared(self, batch: int) -> ConvSizes:
+        """The same in lower bands, where a few images make too few chunks to share."""
+        panel, rows = self.panel, self.output_rows
+        macs = panel.columns * self.depth * self.cells
+        least = max(quotient(rows * batch, WANTED_CHUNKS), quotient(LEAST_MACS, macs))
+        if least >= panel.rows:
+            return self
+        even = quotient(rows, quotient(rows, least))
+        return replace(self, panel=replace(panel, rows=even))
 
     @property
     def arguments(self) -> tuple[int, ...]:

@@ -3,9 +3,10 @@
 %team = type {
   i64, [15 x i64],                     ; 0 the ticket
   i64, [15 x i64],                     ; 2 chunks of the row that are not finished
-  ptr, ptr, ptr, i64, [12 x i64],      ; 4 row, 5 end of the rows, 6 scratch, 7 its stride
-  i64, i64, [14 x i64],                ; 9 threads asleep, 10 of them allowed to get up
-  %lock, %lock                         ; 12 mutex, 13 condition
+  ptr, ptr, ptr, i64,                  ; 4 row, 5 end of the rows, 6 scratch, 7 its stride
+  i64, [11 x i64],                     ; 8 when the last call ended
+  i64, i64, [14 x i64],                ; 10 threads asleep, 11 of them allowed to get up
+  %lock, %lock                         ; 13 mutex, 14 condition
 }
 $declare_pause
 declare i32 @clock_gettime(i32, ptr)
@@ -20,8 +21,8 @@ declare i32 @pthread_cond_signal(ptr)
 
 ; A new team in zeroed memory.
 define void @striate_open(ptr %team) {
-  %mutex = getelementptr %team, ptr %team, i32 0, i32 12
-  %condition = getelementptr %team, ptr %team, i32 0, i32 13
+  %mutex = getelementptr %team, ptr %team, i32 0, i32 13
+  %condition = getelementptr %team, ptr %team, i32 0, i32 14
   call i32 @pthread_mutex_init(ptr %mutex, ptr null)
   call i32 @pthread_cond_init(ptr %condition, ptr null)
   store i64 $idle, ptr %team
@@ -29,7 +30,7 @@ define void @striate_open(ptr %team) {
 }
 
 ; One chunk of a row.
-define internal void @chunk(ptr %row, i64 %number, ptr %scratch) alwaysinline {
+define internal void @chunk(ptr %row, i64 %number, ptr %scratch) {
   %slots_at = getelementptr %row, ptr %row, i32 0, i32 1
   %kernel = load ptr, ptr %row
   %slots = load ptr, ptr %slots_at
@@ -61,7 +62,9 @@ done:
   ret void
 }
 
-; Rows together with the workers. One call at a time; `scratch` holds a part for every thread.
+; Rows together with the workers. One call at a time; `scratch` holds a part for every thread. Where
+; calls come one after the other, the workers get up one by one, be the calls ever so small: they
+; will find the next call before they sleep again.
 define void @striate_call(ptr %team, ptr %first, ptr %end, ptr %scratch, i64 %stride) {
   %row_at = getelementptr %team, ptr %team, i32 0, i32 4
   %end_at = getelementptr %team, ptr %team, i32 0, i32 5
@@ -70,8 +73,17 @@ define void @striate_call(ptr %team, ptr %first, ptr %end, ptr %scratch, i64 %st
   store ptr %end, ptr %end_at
   store ptr %scratch, ptr %scratch_at
   store i64 %stride, ptr %stride_at
+  %ended_at = getelementptr %team, ptr %team, i32 0, i32 8
+  %ended = load i64, ptr %ended_at
+  %begun = call i64 @now()
+  %between = sub i64 %begun, %ended
+  %soon = icmp slt i64 %between, $patience
+  %one = zext i1 %soon to i64
+  call void @wake(ptr %team, i64 %one)
   call void @advance(ptr %team, ptr %first, ptr %scratch)
   call void @serve(ptr %team, i64 0)
+  %now = call i64 @now()
+  store i64 %now, ptr %ended_at
   ret void
 }
 
@@ -225,10 +237,10 @@ leave:
 ; that they are to find was stored before it is read here, and they read it after writing.
 define internal void @wake(ptr %team, i64 %count) {
 entry:
-  %sleepers_at = getelementptr %team, ptr %team, i32 0, i32 9
-  %allowed_at = getelementptr %team, ptr %team, i32 0, i32 10
-  %mutex = getelementptr %team, ptr %team, i32 0, i32 12
-  %condition = getelementptr %team, ptr %team, i32 0, i32 13
+  %sleepers_at = getelementptr %team, ptr %team, i32 0, i32 10
+  %allowed_at = getelementptr %team, ptr %team, i32 0, i32 11
+  %mutex = getelementptr %team, ptr %team, i32 0, i32 13
+  %condition = getelementptr %team, ptr %team, i32 0, i32 14
   %glance = load atomic i64, ptr %sleepers_at seq_cst, align 8
   %asleep = icmp ne i64 %glance, 0
   %wanted = icmp ne i64 %count, 0
@@ -263,10 +275,10 @@ done:
 ; Sleep until `wake` allows to get up, unless the ticket has changed.
 define internal void @sleep(ptr %team, i64 %seen) {
 entry:
-  %sleepers_at = getelementptr %team, ptr %team, i32 0, i32 9
-  %allowed_at = getelementptr %team, ptr %team, i32 0, i32 10
-  %mutex = getelementptr %team, ptr %team, i32 0, i32 12
-  %condition = getelementptr %team, ptr %team, i32 0, i32 13
+  %sleepers_at = getelementptr %team, ptr %team, i32 0, i32 10
+  %allowed_at = getelementptr %team, ptr %team, i32 0, i32 11
+  %mutex = getelementptr %team, ptr %team, i32 0, i32 13
+  %condition = getelementptr %team, ptr %team, i32 0, i32 14
   call i32 @pthread_mutex_lock(ptr %mutex)
   %sleepers = load atomic i64, ptr %sleepers_at monotonic, align 8
   %more = add i64 %sleepers, 1

@@ -17,11 +17,14 @@ be busy with another program. Rows of one chunk are done at once by the thread t
 the others never hear of them. Chunks write where no other chunk of the row does, so that the
 results are the same whoever does them and in whichever order.
 
-**Waiting.** A thread that finds no chunk looks again and again with the processor's pause, for as
-long as a call of a small net and what Python does between two of them take. Then a worker sleeps
-at a POSIX condition until a row worth waking for is shown, and the caller, who waits only for
-chunks that others have begun, looks in at short intervals: a core that is left empty lets the
-system move a thread there that shares its own with another program.
+**Waiting.** A thread that finds no chunk looks again with the processor's pause, and after some
+microseconds lets others have its core between two looks. Later a worker sleeps at a POSIX
+condition, and the caller, who waits only for chunks that others have begun, naps between looks: a
+core that is left empty lets the system move a thread there that shares its own with another
+program. A worker is awake long enough to see the next call of a loop over small nets.
+
+**Waking** costs the caller about as much as a tiny net. It wakes workers for a row that has chunks
+for them and enough work behind it, and one of them at a call that follows close behind the last.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from pathlib import Path
 from string import Template
 
 import llvmlite.binding as llvm
+
+from striate.kernels.isa import Isa
 
 SOURCE = Path(__file__).with_suffix(".ll")
 ROW_WORDS = 4
@@ -60,9 +65,10 @@ _PAUSE = {
 }
 
 
-def driver_text() -> str:
-    """The driver's LLVM assembly for this machine."""
-    processor = llvm.get_process_triple().split("-")[0].replace("arm64", "aarch64")
+def driver_text(isa: Isa) -> str:
+    """The driver's LLVM assembly for a target with this system's clock."""
+    triple = isa.triple or llvm.get_process_triple()
+    processor = triple.split("-")[0].replace("arm64", "aarch64")
     declare, pause = _PAUSE[processor]
     idle = MOST_CHUNKS + 1
     return Template(SOURCE.read_text()).substitute(

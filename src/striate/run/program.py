@@ -73,6 +73,7 @@ class Program:
         words = CONTROL_WORDS + len(plan.keys)
         self._control = self.memory.view("control", (words,))
         self._words = self.memory.view("control", (words,), "uint32")
+        self._labels, self._loss = self._label_views()
         self._weights = self._views(lambda node, name: f"{node}.{name}")
         self.weights = self._weights if plan.training else _read_only(self._weights)
         self.state = self._state_views()
@@ -139,7 +140,7 @@ class Program:
             self._take_labels(labels)
             self._set_control(rate)
             self._run()
-            return float(self.memory.view("loss", (1,))[0])
+            return float(self._loss[0])
 
     def _set_control(self, rate: float | None) -> None:
         """Count the step and write what its kernels read besides images and labels."""
@@ -182,8 +183,7 @@ class Program:
         return len(images)
 
     def _take_labels(self, labels: Array) -> None:
-        view = self.memory.view("labels", (self.batch,), "int64")
-        if labels.shape != view.shape or not np.issubdtype(labels.dtype, np.integer):
+        if labels.shape != (self.batch,) or labels.dtype.kind not in "iu":
             raise InputError(
                 f"labels: expected {self.batch} whole numbers, "
                 f"got {list(labels.shape)} of {labels.dtype}"
@@ -195,7 +195,13 @@ class Program:
                 f"labels: {wrong} is out of range, the net has {self.classes} scores: "
                 f"expected 0 to {self.classes - 1}"
             )
-        view[...] = labels
+        self._labels[...] = labels
+
+    def _label_views(self) -> tuple[Array, Array]:
+        """The labels and the loss, in training."""
+        if not self.plan.training:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        return self.memory.view("labels", (self.batch,), "int64"), self.memory.view("loss", (1,))
 
     def _views(self, buffer: Callable[[str, str], str]) -> NetArrays:
         return {
