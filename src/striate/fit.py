@@ -80,6 +80,8 @@ def fit_network(
     if validation is not None:
         batch = min(EVALUATION_BATCH, len(validation))
         judge = Validation(compile_net(start, batch, None, threads), validation, training.loss)
+    # The programs have copies: where the net had no weights of its own, nobody needs these.
+    start = Network(start.graph, {}, start.meta)
     output = output or Output()
     told = [*output.subscribers(program, start.meta.classes), *subscribers]
     trainer = Trainer(start, program, seen, settings, judge, output.folder, told)

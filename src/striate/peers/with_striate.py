@@ -34,6 +34,9 @@ def session(case: Case) -> Session:
         trained = net.compile(
             *(len(images), True, threads), optimizer=f"sgd,momentum={MOMENTUM}", rate=RATE
         )
+        if case.job.fresh:
+            # As `fit` does: while it trains, only the program has weights.
+            net.network.weights = {}
         return Session(VERSION, lambda: trained.step(images, labels), scores)
     program = net.compile(len(images), threads=threads)
     return Session(VERSION, lambda: program(images), lambda: program(images))

@@ -50,9 +50,7 @@ def make_plan(
         tasks = fuse(with_updates(work, tasks, optimizer, clip), merge)
     choices = tuple(choose(task, candidates(task), measure) for task in tasks)
     saved: dict[str, dict[str, str]] = {}
-    bindings = tuple(
-        _bind(work, choice, saved.setdefault(choice.task.node, {})) for choice in choices
-    )
+    bindings = tuple(_bind(work, c, saved.setdefault(c.task.node, {})) for c in choices)
     pairs = zip(choices, bindings, strict=True)
     touched = [step for choice, binding in pairs for step in _touched(choice, binding)]
     offsets, regions = _place_all(work.buffers, touched, fixed)
