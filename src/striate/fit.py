@@ -71,8 +71,7 @@ def fit_network(
             training diverges; the net then has the weights from before.
     """
     require_counts(recipe.batch, threads)
-    settings, training = recipe.make_settings(), training_of(recipe)
-    seen = _augmented(data, recipe)
+    settings, training, seen = recipe.make_settings(), training_of(recipe), _augmented(data, recipe)
     _require_scores_for(training.loss, network)
     start = _prepared(network, data, recipe)
     program = compile_net(start, recipe.batch, training, threads, recipe.seed)
@@ -80,10 +79,9 @@ def fit_network(
     if validation is not None:
         batch = min(EVALUATION_BATCH, len(validation))
         judge = Validation(compile_net(start, batch, None, threads), validation, training.loss)
-    # The programs have copies: where the net had no weights of its own, nobody needs these.
-    start = Network(start.graph, {}, start.meta)
     output = output or Output()
     told = [*output.subscribers(program, start.meta.classes), *subscribers]
+    start = replace(start, weights={})  # The programs have copies of their own.
     trainer = Trainer(start, program, seen, settings, judge, output.folder, told)
     if resume is not None:
         trainer.resume(resume)

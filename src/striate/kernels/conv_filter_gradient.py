@@ -44,12 +44,14 @@ class FilterGradient(NativeKernel):
         run: what of a filter lies in one run in memory; see `ConvSizes.run`.
         columns: filters in a block.
         shared: blocks in a chunk, which share a panel of the input.
+        narrow: whether the last block's filters fill no more than one vector.
     """
 
     left: int
     run: str
     columns: int
     shared: int
+    narrow: bool
 
     def emit(self, e: Emitter) -> None:
         x, dy, partial = (e.pointer(i) for i in range(3))
@@ -82,7 +84,12 @@ class FilterGradient(NativeKernel):
                 bias = total + sizes.cells * columns
                 pixels = rows * panel.columns
                 self._pack_gradients(e, (source + k, depth), gradients, pixels, left, bias)
-                self._sweep(e, sizes, (own, gradients), rows, total)
+                factors = own, gradients
+                if self.narrow:
+                    with e.when(left <= e.lanes):
+                        self._sweep(e, sizes, factors, rows, total, 1)
+                with e.when(left > (e.lanes if self.narrow else 0)):
+                    self._sweep(e, sizes, factors, rows, total, columns // e.lanes)
 
     def _pack_gradients(
         self,
@@ -118,8 +125,9 @@ class FilterGradient(NativeKernel):
         factors: tuple[Pointer, Pointer],
         rows: Value,
         sums: Pointer,
+        vectors: int,
     ) -> None:
-        """All cells of the block's filters, a tile of neighbouring cells at a time."""
+        """All cells of so many vectors of filters, a tile of neighbouring cells at a time."""
         panel, (source, dy), tile = sizes.panel, factors, e.isa.tile_rows
         cells, run = sizes.runs(self.run)
         whole = 0 if self.run == VALUE else run - self.left
@@ -129,10 +137,10 @@ class FilterGradient(NativeKernel):
             to = sums + (i * cells + j) * (run * self.columns)
             if self.run != VALUE:
                 with e.loop(whole, step=tile) as c:
-                    self._tile(e, panel, (x + c, dy), rows, to + c * self.columns, tile)
+                    self._tile(e, panel, (x + c, dy), rows, to + c * self.columns, (tile, vectors))
             if self.left:
                 end = to + whole * self.columns
-                self._tile(e, panel, (x + whole, dy), rows, end, self.left)
+                self._tile(e, panel, (x + whole, dy), rows, end, (self.left, vectors))
 
     def _tile(
         self,
@@ -141,10 +149,10 @@ class FilterGradient(NativeKernel):
         factors: tuple[Pointer, Pointer],
         rows: Value,
         to: Pointer,
-        count: int,
+        shape: tuple[int, int],
     ) -> None:
-        """Sum over the band's pixels for ``count`` neighbouring cells."""
-        (x, dy), vectors = factors, range(self.columns // e.lanes)
+        """Sum over the band's pixels for so many neighbouring cells and vectors of filters."""
+        (x, dy), count, vectors = factors, shape[0], range(shape[1])
         sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(count)]
         down, across = panel.stride[0] * panel.row_length, panel.stride[1] * panel.channels
         with e.loop(rows) as row:
@@ -228,7 +236,8 @@ def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str,
     shares = conv.groups * quotient(blocks_of(sizes.filters, columns), SHARED)
     slices = max(1, min(task.batch, WANTED_CHUNKS // shares))
     left = sizes.runs(sizes.run)[1] % isa.tile_rows
-    kernel = FilterGradient(left, sizes.run, columns, SHARED)
+    narrow = 0 < sizes.filters % columns <= isa.lanes
+    kernel = FilterGradient(left, sizes.run, columns, SHARED, narrow)
     pixels = sizes.panel.rows * sizes.panel.columns
     main = Launch(
         *(kernel, slices * shares),
