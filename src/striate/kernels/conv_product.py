@@ -32,8 +32,9 @@ MOST_SHARED = 16
 LEAST_SHARED = 4
 """Blocks of filters in a chunk: as many as the second-level cache holds, if there are enough."""
 CHUNKS = 16
-FRACTION = 0.85
-"""Of the peak that the matrix product reaches; direct convolution reaches less."""
+FRACTION, FRACTION_OF_WINDOWS = 0.78, 0.65
+"""Of the peak that the matrix product reaches, with 1x1 filters and with larger ones: those take
+what they see cell by cell."""
 COPIES = 6.0
 """Filters whose multiply-adds take as long as copying the channels that they see."""
 
@@ -123,7 +124,8 @@ def whole(shape: Shape) -> Lattice:
 def estimate(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
     """Seconds of one of the passes."""
     copies = 1 + COPIES / conv.filters
-    return seconds(isa, batch * conv.macs(x), FRACTION) * copies
+    fraction = FRACTION if is_pointwise(conv) else FRACTION_OF_WINDOWS
+    return seconds(isa, batch * conv.macs(x), fraction) * copies
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,7 @@ def passes(case: LayerCase, job: Job) -> Mapping[str, Pass]:
     shapes = {"x0": x.shape, "w.w": w.shape, "y": dy.shape, "dy": dy.shape}
     shapes |= {"dx0": x.shape, "dw.w": w.shape}
     candidates = candidates_for(host())
-    tasks = [_task(case, kind) for kind in ROLES]
-    choices = [choose(task, candidates(task)) for task in tasks]
+    choices = [choose(task, candidates(task)) for task in layer_tasks(case)]
     sizes = {role: 4 * prod(shape) for role, shape in shapes.items()}
     launches = Launches(choices, sizes, job.threads)
     for role, array in (("x0", x), ("w.w", w), ("dy", dy)):
@@ -62,6 +61,11 @@ def passes(case: LayerCase, job: Job) -> Mapping[str, Pass]:
 
 def _pass(call: Callable[[], None], view: Array) -> Pass:
     return Pass(call, lambda _: view)
+
+
+def layer_tasks(case: LayerCase) -> list[Task]:
+    """A CONV's forward and backward as a training step has them."""
+    return [_task(case, kind) for kind in ROLES]
 
 
 def _task(case: LayerCase, kind: str) -> Task:
