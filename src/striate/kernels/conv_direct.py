@@ -14,8 +14,8 @@ from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
+from striate.kernels.estimates import filled, seconds
 from striate.kernels.isa import Isa
-from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
@@ -285,8 +285,8 @@ class DirectForward:
     def cost(self, task: Task) -> float:
         conv, (x,) = task.what, task.inputs
         panel = forward_sizes(conv, x).panel
-        used = _filled(panel.rows * panel.columns, self.isa.tile_rows)
-        used *= _filled(conv.filters // conv.groups, self.isa.lanes)
+        used = filled(panel.rows * panel.columns, self.isa.tile_rows)
+        used *= filled(conv.filters // conv.groups, self.isa.lanes)
         return seconds(self.isa, task.batch * conv.macs(x), FRACTION * used)
 
     def lower(self, task: Task) -> Lowering:
@@ -299,13 +299,3 @@ class DirectForward:
         relu = task.detail.get("relu", False)
         main = convolution(self.isa, task.batch, forward_sizes(conv, x), roles, relu)
         return Lowering((pack, main), scratch={"packed": size})
-
-
-def _filled(count: int, size: int) -> float:
-    """The part of the pieces of a size that so many fill."""
-    return count / multiple(count, size)
-
-
-def seconds(isa: Isa, macs: int, fraction: float = 0.75) -> float:
-    """Time of so many multiply-adds on one core at a fraction of a nominal peak."""
-    return macs / (isa.lanes * 2 * 3.2e9 * fraction)

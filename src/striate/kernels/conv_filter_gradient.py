@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_data_gradient import data_gradient
-from striate.kernels.conv_direct import seconds
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.conv_sizes import VALUE, ConvSizes
 from striate.kernels.emitter import Emitter
+from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel

@@ -11,10 +11,10 @@ from striate.kernels.conv_data_gradient import (
     pack_flipped,
     whole_filters,
 )
-from striate.kernels.conv_direct import seconds
 from striate.kernels.conv_filter_gradient import sum_slices
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
+from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
 from striate.kernels.product import ProductConvolution

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from striate.kernels.conv_direct import seconds
 from striate.kernels.conv_filter_gradient import sum_slices
 from striate.kernels.conv_fold import fold_norm
+from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import POSITIONS, TILE, WinogradConvolution
