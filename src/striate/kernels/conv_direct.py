@@ -14,8 +14,9 @@ from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
-from striate.kernels.estimates import filled, seconds
+from striate.kernels.estimates import direct_seconds
 from striate.kernels.isa import Isa
+from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
@@ -268,10 +269,6 @@ def parts_of(isa: Isa, filters: int, bands: int) -> int:
     return max(1, min(-(-WANTED_CHUNKS // bands), blocks_of(filters, isa.tile_columns) // 2))
 
 
-FRACTION = 0.82
-"""Of the peak that the forward pass reaches where bands and blocks of filters are full."""
-
-
 @dataclass(frozen=True)
 class DirectForward:
     """CONV forward by direct convolution."""
@@ -285,9 +282,8 @@ class DirectForward:
     def cost(self, task: Task) -> float:
         conv, (x,) = task.what, task.inputs
         panel = forward_sizes(conv, x).panel
-        used = filled(panel.rows * panel.columns, self.isa.tile_rows)
-        used *= filled(conv.filters // conv.groups, self.isa.lanes)
-        return seconds(self.isa, task.batch * conv.macs(x), FRACTION * used)
+        macs, pixels = task.batch * conv.macs(x), panel.rows * panel.columns
+        return direct_seconds(self.isa, macs, pixels, conv.filters // conv.groups)
 
     def lower(self, task: Task) -> Lowering:
         return fold_norm(task, self._lower)

@@ -6,6 +6,16 @@ from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
 
 
+DIRECT = 0.82
+"""Of the peak that direct convolution reaches where bands and blocks of filters are full."""
+
+
+def direct_seconds(isa: Isa, macs: int, pixels: int, filters: int) -> float:
+    """Time of direct convolution in bands of so many pixels, for so many filters of a group."""
+    used = filled(pixels, isa.tile_rows) * filled(filters, isa.lanes)
+    return seconds(isa, macs, DIRECT * used)
+
+
 def filled(count: int, size: int) -> float:
     """The part of the pieces of a size that so many fill."""
     return count / multiple(count, size)
