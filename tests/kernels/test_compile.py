@@ -37,7 +37,7 @@ def test_a_deeper_net_takes_no_more() -> None:
 @pytest.mark.parametrize("layer", ["CONV3-{}", "CONV1-{}", "CONV3-{} S=2 P=1 fit=floor"])
 def test_sizes_are_read_at_run_time(layer: str) -> None:
     isa = target("avx2")
-    few, many = layer.format(64), layer.format(256)
+    few, many = layer.format(192), layer.format(256)
     small = kernels(f"INPUT 32x32x64 -> {few} -> RELU -> {few} -> FC 10", 4, isa)
     large = kernels(f"INPUT 80x48x64 -> {many} -> RELU -> {many} -> FC 10", 4, isa)
     assert large == small
