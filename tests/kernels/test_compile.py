@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from conv_tasks import Makers, arrays_of
 
+from examples import example
 from isas import NATIVE
 from striate import zoo
 from striate.check import check
 from striate.graph import build
 from striate.kernels import Isa, target
-from striate.layers import SoftmaxLoss
+from striate.kernels.conv_direct import DirectForward
+from striate.kernels.conv_filter_gradient import DirectBackward
+from striate.kernels.conv_product import ProductBackward, ProductForward
+from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
+from striate.layers import Conv, SoftmaxLoss
 from striate.notation import parse
 from striate.optimizers import optimizer
 from striate.pipeline import Training, launches, plan_net
-from striate.plan import Kernel
+from striate.plan import Kernel, Task
 
 TRAINING = Training(SoftmaxLoss(), optimizer("sgd", rate=0.1))
 
@@ -34,10 +40,28 @@ def test_a_deeper_net_takes_no_more() -> None:
     assert kernels(zoo.text("vgg19"), 4, isa) == kernels(zoo.text("vgg16"), 4, isa)
 
 
-@pytest.mark.parametrize("layer", ["CONV3-{}", "CONV1-{}", "CONV3-{} S=2 P=1 fit=floor"])
-def test_sizes_are_read_at_run_time(layer: str) -> None:
+@pytest.mark.parametrize(
+    ("layer", "makers"),
+    [
+        ("CONV3-{}", (WinogradForward, WinogradBackward)),
+        ("CONV1-{}", (ProductForward, ProductBackward)),
+        ("CONV3-{} S=2 P=1 fit=floor", (ProductForward, ProductBackward)),
+        ("CONV3-{} S=2 P=1 fit=floor", (DirectForward, DirectBackward)),
+    ],
+)
+def test_sizes_are_read_at_run_time(layer: str, makers: Makers) -> None:
     isa = target("avx2")
-    few, many = layer.format(192), layer.format(256)
-    small = kernels(f"INPUT 32x32x64 -> {few} -> RELU -> {few} -> FC 10", 4, isa)
-    large = kernels(f"INPUT 80x48x64 -> {many} -> RELU -> {many} -> FC 10", 4, isa)
-    assert large == small
+
+    def of_layer(volume: str, filters: int) -> set[Kernel]:
+        conv, (x,) = example(f"{volume} -> {layer.format(filters)}")
+        assert isinstance(conv, Conv)
+        found: set[Kernel] = set()
+        for kind, given, maker in zip(
+            ("forward", "backward"), arrays_of(conv, x, 4), makers, strict=True
+        ):
+            roles = {role: role for role in given}
+            task = Task(kind, "conv1", conv, 4, (x,), conv.shape(x), True, roles)
+            found |= {launch.kernel for launch in maker(isa).lower(task).launches}
+        return found
+
+    assert of_layer("32x32x64", 64) == of_layer("80x48x64", 256)
