@@ -13,6 +13,7 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.lattice import Lattice
 from striate.kernels.memory_ops import fill
+from striate.kernels.micro_tile import add_products
 from striate.kernels.product import SKEW, copy_seen
 from striate.kernels.values import Pointer, Value
 
@@ -153,38 +154,21 @@ class ProductGradient(NativeKernel):
         fetch: _Fetch,
     ) -> None:
         """All channels of the panel, a tile of neighbouring channels at a time."""
-        (panel, dy), (_, depth, _), rows = factors, sizes, e.isa.tile_rows
+        (panel, dy), (count, depth, row), rows = factors, sizes, e.isa.tile_rows
+        terms = count, row
         whole = depth // rows * rows
         with e.loop(whole, step=rows) as c:
             fetch.share(c // rows)
-            self._tile(e, (panel + c, dy), to + c * self.columns, sizes, rows)
+            add_products(e, (panel + c, dy), to + c * self.columns, terms, (rows, self.columns))
         if self.left:
             with e.when(whole < depth):
-                self._tile(e, (panel + whole, dy), to + whole * self.columns, sizes, self.left)
-
-    def _tile(
-        self,
-        e: Emitter,
-        factors: tuple[Pointer, Pointer],
-        to: Pointer,
-        sizes: tuple[Value, Value, Value],
-        rows: int,
-    ) -> None:
-        """Sums over pixels for ``rows`` channels; sizes: pixels, channels, the panel's row."""
-        (x, dy), (pixels, _, row), vectors = factors, sizes, range(self.columns // e.lanes)
-        sums = [
-            [e.variable(to.vector(r * self.columns + v * e.lanes)) for v in vectors]
-            for r in range(rows)
-        ]
-        with e.loop(pixels) as pixel:
-            loaded = [dy.vector(pixel * self.columns + v * e.lanes) for v in vectors]
-            for r in range(rows):
-                value = x.broadcast(pixel * row + r)
-                for total, w in zip(sums[r], loaded, strict=True):
-                    total.value = e.fma(value, w, total.value)
-        for r in range(rows):
-            for v, total in enumerate(sums[r]):
-                to.store_vector(total.value, r * self.columns + v * e.lanes)
+                add_products(
+                    e,
+                    (panel + whole, dy),
+                    to + whole * self.columns,
+                    terms,
+                    (self.left, self.columns),
+                )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy, fill
+from striate.kernels.micro_tile import add_products
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd import POSITIONS, SKEW, TILE, transform_data
 from striate.kernels.winograd_matrices import minimal
@@ -164,30 +165,8 @@ class WinogradFilterGradient(NativeKernel):
             x, dy = data + p * distance, gradients + p * self._gradient_stride
             to = sums + p * (depth * self.columns)
             with e.loop(whole, step=rows) as c:
-                self._tile(e, (x + c, dy), to + c * self.columns, sizes, rows)
+                add_products(e, (x + c, dy), to + c * self.columns, sizes, (rows, self.columns))
             if self.left:
-                self._tile(e, (x + whole, dy), to + whole * self.columns, sizes, self.left)
-
-    def _tile(
-        self,
-        e: Emitter,
-        factors: tuple[Pointer, Pointer],
-        to: Pointer,
-        sizes: tuple[Value, Value],
-        rows: int,
-    ) -> None:
-        (x, dy), (count, depth) = factors, sizes
-        vectors = range(self.columns // e.lanes)
-        sums = [
-            [e.variable(to.vector(r * self.columns + v * e.lanes)) for v in vectors]
-            for r in range(rows)
-        ]
-        with e.loop(count) as t:
-            loaded = [dy.vector(t * self.columns + v * e.lanes) for v in vectors]
-            for r in range(rows):
-                value = x.broadcast(t * depth + r)
-                for total, w in zip(sums[r], loaded, strict=True):
-                    total.value = e.fma(value, w, total.value)
-        for r in range(rows):
-            for v, total in enumerate(sums[r]):
-                to.store_vector(total.value, r * self.columns + v * e.lanes)
+                add_products(
+                    e, (x + whole, dy), to + whole * self.columns, sizes, (self.left, self.columns)
+                )
