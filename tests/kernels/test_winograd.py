@@ -43,6 +43,7 @@ def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
         ("5x5x16 -> CONV3-24 P=2", 1),
         ("5x5x16 -> CONV3-48 P=0,1,2,0 bias=no", 2),
         ("30x30x16 -> CONV3-80", 2),
+        ("7x9x16 -> CONV3-144", 2),
         ("9x9x16 -> CONV5-16", 2),
         ("12x7x32 -> CONV5-48 P=0", 2),
         ("6x9x16 -> CONV5-16 P=4,1,0,3", 2),

@@ -15,17 +15,20 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
-from striate.kernels.values import Operand, Pointer, Value
+from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_transform import transform
+from striate.kernels.winograd_volumes import (
+    AHEAD,
+    POSITIONS,
+    TILE,
+    position_stride,
+    transform_data,
+)
 
-TILE = 6
-POSITIONS = TILE * TILE
 SIZES = 12
 """The slot from which on a tiling's numbers stand."""
-SKEW = 16
-"""Floats between positions, so that 36 of them do not fall on the same cache sets."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class WinogradConvolution(NativeKernel):
     filters in a part, parts, rows and columns of the output, `Tiling.arguments`.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
+    Where x is given transformed, it is what `TransformData` leaves.
 
     Attributes:
         step: rows (and columns) of a tile of output.
@@ -41,6 +45,7 @@ class WinogradConvolution(NativeKernel):
         columns: filters in a block.
         lanes: of a vector.
         bias: whether the sums get a bias.
+        given: whether x is transformed already.
         relu: whether max(0, .) follows.
         masked: whether only what lies where the mask, shaped like y, is positive is kept, and the
             rest is zero: the backward pass of a RELU.
@@ -51,37 +56,40 @@ class WinogradConvolution(NativeKernel):
     columns: int
     lanes: int
     bias: bool
+    given: bool = False
     relu: bool = False
     masked: bool = False
 
     @property
     def _product_stride(self) -> int:
-        return self.room * self.columns + SKEW
+        stride: int = position_stride(self.columns, self.room)
+        return stride
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for an input of this depth."""
-        corner = self.step**2 * self.columns
-        positions: int = self._data_stride(channels) + self._product_stride + self.lanes
-        return 4 * (POSITIONS * positions + 2 * corner + TILE * TILE * channels)
-
-    def _data_stride(self, channels: Operand) -> Operand:
-        return channels * self.room + SKEW
+        corner = 2 * self.step**2 * self.columns
+        own = POSITIONS * (self._product_stride + self.lanes) + corner
+        if self.given:
+            return 4 * own
+        data: int = POSITIONS * (position_stride(channels, self.room) + channels)
+        return 4 * (own + data)
 
     def emit(self, e: Emitter) -> None:
         x, filters, bias, y, mask = (e.pointer(i) for i in range(5))
         tiles, most, depth, part, parts, height, width = (e.argument(i) for i in range(5, 12))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
-        distance = self._data_stride(tiling.channels)
         first, first_block = e.chunk // parts * most, e.chunk % parts * part
         count = e.integer_minimum(tiles - first, most)
         products = e.scratch
         between = products + POSITIONS * self._product_stride
         corner = between + POSITIONS * e.lanes
-        data = corner + 2 * self.step**2 * self.columns
-        patch = data + distance * POSITIONS
-        with tiling.walk(e, first, count) as (t, tile):
-            start, stride = tiling.patch(e, x, tile, patch, tiling.channels)
-            transform_data(e, tiling, start, stride, data + t * tiling.channels, distance, between)
+        distance = position_stride(tiling.channels, self.room)
+        if self.given:
+            data = x + e.chunk // parts * (distance * POSITIONS)
+        else:
+            data = corner + 2 * self.step**2 * self.columns
+            patch = data + distance * POSITIONS
+            self._transform_data(e, tiling, (first, count), (x, patch, between), data)
         size = tiling.channels * (POSITIONS * self.columns)
         blocks = (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
@@ -93,7 +101,22 @@ class WinogradConvolution(NativeKernel):
             output = Output(height, width, depth, e.integer_minimum(depth - k, self.columns))
             with tiling.walk(e, first, count) as (t, tile):
                 source = products + t * self.columns
-                self._transform_back(e, source, to, tile, output, between, corner)
+                self._transform_back(e, source, to, tile, output, (between, corner))
+
+    def _transform_data(
+        self,
+        e: Emitter,
+        tiling: Tiling,
+        tiles: tuple[Value, Value],
+        sources: tuple[Pointer, Pointer, Pointer],
+        data: Pointer,
+    ) -> None:
+        """The patches of some tiles; sources are x and room for a patch and for vectors."""
+        (x, patch, between), channels = sources, tiling.channels
+        distance = position_stride(channels, self.room)
+        with tiling.walk(e, *tiles) as (t, tile):
+            seen = tiling.patch(e, x, tile, patch, channels)
+            transform_data(e, tiling, seen, data + t * channels, distance, between)
 
     def _multiply(
         self,
@@ -104,7 +127,7 @@ class WinogradConvolution(NativeKernel):
     ) -> None:
         """For each position: tiles x channels times channels x one block of filters."""
         (data, filters), (count, depth), rows = factors, sizes, e.isa.tile_rows
-        distance = self._data_stride(depth)
+        distance = position_stride(depth, self.room)
         vectors = range(self.columns // e.lanes)
         with e.loop(POSITIONS) as p, e.loop(count, step=rows) as t:
             source = data + p * distance + t * depth
@@ -128,21 +151,20 @@ class WinogradConvolution(NativeKernel):
         to: Target,
         tile: Place,
         output: Output,
-        between: Pointer,
-        corner: Pointer,
+        rooms: tuple[Pointer, Pointer],
     ) -> None:
-        """AT·m·A of one tile and block; what the output's edge cuts off goes through ``corner``."""
-        out = self.step
+        """AT·m·A of one tile and block; what the output's edge cuts off goes through a corner."""
+        (between, corner), out = rooms, self.step
         start, whole, edge = self._place(e, tile, output)
         corner_mask = corner + out * out * self.columns
-        row = output.width * output.depth
         if self.masked:
             with e.when(whole ^ True):
                 self._copy_edge(e, to.mask + start, corner_mask, edge, back=False)
         y = e.select_pointer(whole, to.y + start, corner)
         mask = e.select_pointer(whole, to.mask + start, corner_mask)
         pixel = e.select(whole, output.depth, self.columns)
-        line = e.select(whole, row, out * self.columns)
+        line = e.select(whole, output.width * output.depth, out * self.columns)
+        later = start + output.depth * (out * AHEAD)
         with e.loop(self.columns, step=e.lanes) as v:
             offset = to.bias.vector(v) if self.bias else None
 
@@ -151,9 +173,11 @@ class WinogradConvolution(NativeKernel):
 
             def store(i: Value, j: int, value: Value) -> None:
                 place = i * line + pixel * j + v
-                total = value + offset if offset is not None else value
+                e.prefetch(to.y + (later + place))
+                total = value if offset is None else value + offset
                 total = e.maximum(total, 0.0) if self.relu else total
                 if self.masked:
+                    e.prefetch(to.mask + (later + place))
                     total = e.select(mask.vector(place) > 0.0, total, 0.0)
                 y.store_vector(total, place)
 
@@ -200,37 +224,3 @@ class Edge:
     rows: Value
     columns: Value
     output: Output
-
-
-def transform_data(
-    e: Emitter,
-    tiling: Tiling,
-    source: Pointer,
-    stride: Value,
-    to: Pointer,
-    distance: Value,
-    between: Pointer,
-) -> None:
-    """BT·d·B of one patch, for all channels.
-
-    Args:
-        e: the emitter.
-        tiling: of the input.
-        source: the patch's first value.
-        stride: distance of its rows.
-        to: where position 0 goes.
-        distance: from one position to the next.
-        between: room for 36 vectors.
-    """
-    depth = tiling.channels
-    rows, positions = ([step * i for i in range(TILE)] for step in (stride, distance))
-    with e.loop(depth, step=e.lanes) as c:
-        patch, target = source + c, to + c
-
-        def load(column: Value, i: int) -> Value:
-            return patch.vector(rows[i] + column * depth)
-
-        def store(i: Value, j: int, value: Value) -> None:
-            target.store_vector(value, i * distance * TILE + positions[j])
-
-        transform(e, tiling.minimal.data, load, store, between)

@@ -15,19 +15,27 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy, fill
 from striate.kernels.micro_tile import add_products
 from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.winograd import POSITIONS, SKEW, TILE, transform_data
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_tiles import NUMBERS, Tiling
 from striate.kernels.winograd_transform import transform
+from striate.kernels.winograd_volumes import (
+    POSITIONS,
+    TILE,
+    position_stride,
+    transform_data,
+    transform_gradient,
+)
 
 
 @dataclass(frozen=True)
 class WinogradFilterGradient(NativeKernel):
-    """x, dy, partial sums, number of tiles, slices that they are cut in, `Tiling.arguments` of the
-    patches of input and of the tiles of the output's gradient.
+    """x, dy, the bias's sums, partial sums, number of tiles, slices that they are cut in,
+    `Tiling.arguments` of the patches of input and of the tiles of the output's gradient.
 
     One chunk is one slice of the tiles and one group of blocks of filters. A partial block is
-    [cells · channels + 1][columns]; its last row is the bias's.
+    [cells · channels + 1][columns]; its last row is the bias's. Where x and dy are given
+    transformed, they are what `TransformData` and `TransformGradients` leave, and there is one
+    slice; else the bias's sums are made here.
 
     Attributes:
         step: rows (and columns) of a tile of the gradient.
@@ -36,6 +44,7 @@ class WinogradFilterGradient(NativeKernel):
         columns: filters in a block.
         lanes: of a vector.
         left: channels behind the last whole micro-tile.
+        given: whether x and dy are transformed already.
     """
 
     step: int
@@ -44,25 +53,18 @@ class WinogradFilterGradient(NativeKernel):
     columns: int
     lanes: int
     left: int
-
-    @property
-    def _gradient_stride(self) -> int:
-        return self.tiles * self.columns + SKEW
-
-    def _data_stride(self, channels: Operand) -> Operand:
-        return channels * self.tiles + SKEW
+    given: bool = False
 
     def scratch(self, channels: int, filters: int) -> int:
         """Bytes of private memory for an input and a gradient of these depths."""
-        positions: int = self._data_stride(channels) + self._gradient_stride + self.lanes
-        positions += self.group * channels * self.columns
+        sums = POSITIONS * (self.group * channels * self.columns + self.lanes)
+        if self.given:
+            return 4 * sums
+        data: int = position_stride(channels, self.tiles) + position_stride(
+            self.columns, self.tiles
+        )
         patches = TILE * TILE * channels + self.step**2 * filters
-        return 4 * (POSITIONS * positions + patches + self.group * self.columns)
-
-    @property
-    def _positions(self) -> int:
-        """Sums of one channel for one block of filters."""
-        return POSITIONS * self.columns
+        return 4 * (sums + POSITIONS * data + patches + self.group * self.columns)
 
     @property
     def _size(self) -> int:
@@ -70,42 +72,27 @@ class WinogradFilterGradient(NativeKernel):
         return TILE + 1 - self.step
 
     def emit(self, e: Emitter) -> None:
-        x, dy, partial = (e.pointer(i) for i in range(3))
-        tiles, slices = e.argument(3), e.argument(4)
-        inputs = Tiling.read(e, 5, self.step, TILE)
-        outputs = Tiling.read(e, 5 + NUMBERS, self.step, self.step)
-        channels, distance = inputs.channels, self._data_stride(inputs.channels)
+        tiles, slices = e.argument(4), e.argument(5)
+        inputs = Tiling.read(e, 6, self.step, TILE)
+        outputs = Tiling.read(e, 6 + NUMBERS, self.step, self.step)
         blocks = outputs.channels // self.columns
         groups = (blocks + (self.group - 1)) // self.group
         part, first_block = e.chunk // groups, e.chunk % groups * self.group
         count = e.integer_minimum(blocks - first_block, self.group)
-        gradients = e.scratch
-        between = gradients + POSITIONS * self._gradient_stride
-        data = between + POSITIONS * e.lanes
-        patch = data + distance * POSITIONS
-        corner = patch + inputs.patch_values
-        sums, each = corner + outputs.channels * self.step**2, channels * self._positions
-        biases = sums + each * self.group
-        fill(e, sums, each * self.group + self.group * self.columns)
+        of_filters = _Group(self, inputs, outputs, (first_block, count), e)
+        fill(e, of_filters.sums, of_filters.each * count)
+        if not self.given:
+            fill(e, of_filters.biases, count * self.columns)
         start, stop = part * tiles // slices, (part + 1) * tiles // slices
         with e.loop(stop, start=start, step=self.tiles) as first:
-            here = e.integer_minimum(stop - first, self.tiles)
-            with inputs.walk(e, first, here) as (t, tile):
-                where, stride = inputs.patch(e, x, tile, patch, channels)
-                to = data + t * channels
-                transform_data(e, inputs, where, stride, to, distance, between)
-            with e.loop(count) as block:
-                k, bias = (first_block + block) * self.columns, biases + block * self.columns
-                with outputs.walk(e, first, here) as (t, tile):
-                    where, stride = outputs.patch(e, dy + k, tile, corner, self.columns)
-                    to = gradients + t * self.columns
-                    self._transform_gradient(e, (where, stride), outputs, to, bias, between)
-                self._multiply(e, (data, gradients), sums + block * each, (here, channels))
+            of_filters.add(first, e.integer_minimum(stop - first, self.tiles))
         with e.loop(count) as block:
-            size = (channels * self._size**2 + 1) * self.columns
-            to = partial + (part * blocks + first_block + block) * size
-            self._transform_back(e, sums + block * each, to, channels, between)
-            copy(e, to + (size - self.columns), biases + block * self.columns, self.columns)
+            size = (inputs.channels * self._size**2 + 1) * self.columns
+            to = e.pointer(3) + (part * blocks + first_block + block) * size
+            sums = of_filters.sums + block * of_filters.each
+            self._transform_back(e, sums, to, inputs.channels, e.scratch)
+            bias = of_filters.biases + block * self.columns
+            copy(e, to + (size - self.columns), bias, self.columns)
 
     def _transform_back(
         self, e: Emitter, sums: Pointer, to: Pointer, channels: Value, between: Pointer
@@ -123,50 +110,89 @@ class WinogradFilterGradient(NativeKernel):
 
             transform(e, matrix, load, store, between)
 
-    def _transform_gradient(
+
+class _Group:
+    """The blocks of filters of a chunk, and their sums.
+
+    Attributes:
+        sums: [blocks][36][channels][columns].
+        each: sums of one block.
+        biases: [blocks][columns].
+    """
+
+    def __init__(
         self,
-        e: Emitter,
-        patch_rows: tuple[Pointer, Value],
+        kernel: WinogradFilterGradient,
+        inputs: Tiling,
         outputs: Tiling,
-        to: Pointer,
-        bias: Pointer,
-        between: Pointer,
-    ) -> None:
-        """G·dy·Gᵀ of one tile and block; the tile's values are added to the bias's sum."""
-        source, stride = patch_rows
-        rows = [stride * i for i in range(self.step)]
-        matrix = minimal(self._size, self.step).filter
-        with e.loop(self.columns, step=e.lanes) as v:
-            patch, target = source + v, to + v
-            total = e.variable(bias.vector(v))
-
-            def load(column: Value, i: int) -> Value:
-                value = patch.vector(rows[i] + column * outputs.channels)
-                total.value = total.value + value
-                return value
-
-            def store(i: Value, j: int, value: Value) -> None:
-                target.store_vector(value, (i * TILE + j) * self._gradient_stride)
-
-            transform(e, matrix, load, store, between)
-            bias.store_vector(total.value, v)
-
-    def _multiply(
-        self,
+        blocks: tuple[Value, Value],
         e: Emitter,
-        factors: tuple[Pointer, Pointer],
-        sums: Pointer,
-        sizes: tuple[Value, Value],
     ) -> None:
+        self.kernel, self.inputs, self.outputs, self.e = kernel, inputs, outputs, e
+        self.first_block, self.count = blocks
+        self.each = inputs.channels * (POSITIONS * kernel.columns)
+        self.sums = e.scratch + POSITIONS * e.lanes
+        room = self.sums + self.each * kernel.group
+        own = self.first_block * kernel.columns
+        self.biases = e.pointer(2) + own if kernel.given else room
+        self.room = room + kernel.group * kernel.columns
+
+    @property
+    def _distances(self) -> tuple[Operand, Operand]:
+        """From one position to the next, of the patches and of the gradient's tiles."""
+        kernel = self.kernel
+        return (
+            position_stride(self.inputs.channels, kernel.tiles),
+            position_stride(kernel.columns, kernel.tiles),
+        )
+
+    def add(self, first: Value, here: Value) -> None:
+        """Add up a block of tiles: the first of them, and how many there are."""
+        if self.kernel.given:
+            self._add_given(first // self.kernel.tiles, here)
+        else:
+            self._add_own(first, here)
+
+    def _add_given(self, number: Value, here: Value) -> None:
+        e, (distance, gradient_distance) = self.e, self._distances
+        blocks = self.outputs.channels // self.kernel.columns
+        data = e.pointer(0) + number * (distance * POSITIONS)
+        size = gradient_distance * POSITIONS
+        gradients = e.pointer(1) + (number * blocks + self.first_block) * size
+        with e.loop(self.count) as block:
+            self._multiply(data, gradients + block * size, block, here)
+
+    def _add_own(self, first: Value, here: Value) -> None:
+        e, (distance, gradient_distance), between = self.e, self._distances, self.e.scratch
+        inputs, outputs, columns = self.inputs, self.outputs, self.kernel.columns
+        gradients = self.room
+        data = gradients + gradient_distance * POSITIONS
+        patch = data + distance * POSITIONS
+        corner = patch + inputs.patch_values
+        with inputs.walk(e, first, here) as (t, tile):
+            where = inputs.patch(e, e.pointer(0), tile, patch, inputs.channels)
+            to = data + t * inputs.channels
+            transform_data(e, inputs, where, to, distance, between)
+        with e.loop(self.count) as block:
+            dy = e.pointer(1) + (self.first_block + block) * columns
+            bias = self.biases + block * columns
+            with outputs.walk(e, first, here) as (t, tile):
+                where = outputs.patch(e, dy, tile, corner, columns)
+                target = gradients + t * columns, bias
+                sizes = gradient_distance, columns
+                transform_gradient(e, outputs, where, target, sizes, between)
+            self._multiply(data, gradients, block, here)
+
+    def _multiply(self, data: Pointer, gradients: Pointer, block: Value, here: Value) -> None:
         """For each position: channels x tiles times tiles x one block, added to the sums."""
-        (data, gradients), (_, depth), rows = factors, sizes, e.isa.tile_rows
-        distance, whole = self._data_stride(depth), depth - self.left
+        e, (distance, gradient_distance), depth = self.e, self._distances, self.inputs.channels
+        rows, columns, left = e.isa.tile_rows, self.kernel.columns, self.kernel.left
+        sums, terms, whole = self.sums + block * self.each, (here, depth), depth - left
         with e.loop(POSITIONS) as p:
-            x, dy = data + p * distance, gradients + p * self._gradient_stride
-            to = sums + p * (depth * self.columns)
+            x, dy = data + p * distance, gradients + p * gradient_distance
+            to = sums + p * (depth * columns)
             with e.loop(whole, step=rows) as c:
-                add_products(e, (x + c, dy), to + c * self.columns, sizes, (rows, self.columns))
-            if self.left:
-                add_products(
-                    e, (x + whole, dy), to + whole * self.columns, sizes, (self.left, self.columns)
-                )
+                add_products(e, (x + c, dy), to + c * columns, terms, (rows, columns))
+            if left:
+                last = to + whole * columns
+                add_products(e, (x + whole, dy), last, terms, (left, columns))
