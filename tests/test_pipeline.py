@@ -33,6 +33,8 @@ NETS = {
     " -> RELU -> SUM{ CONV1-16 -> RELU -> CONV1-32 -> BATCHNORM | SKIP } -> RELU]*2 -> FC 5",
     "sums": "INPUT 6x6x3 -> CONV1-8 -> RELU -> SUM{ CONV1-8 -> RELU | CONV3-8 -> RELU | SKIP }"
     " -> SUM{ SKIP | CONV1-8 -> SUM{ SKIP | CONV1-8 -> RELU } } -> RELU -> FC 5",
+    "deep sums": "INPUT 4x4x300 -> SUM{ CONV1-300 | SKIP } -> RELU -> SUM{ SKIP | CONV1-300 }"
+    " -> SUM{ CONV1-20 S=3 | CONV1-20 S=3 -> BATCHNORM } -> RELU -> FC 5",
     "inception": "INPUT 8x8x4 -> CONCAT{ CONV1-3 -> RELU | CONV3-5 -> RELU | POOL3 S=1 P=1"
     " -> CONV1-2 } -> LRN -> CONV3-8 groups=2 S=2 P=1,0,1,0 -> LEAKY -> FC 5",
     "odd": "INPUT 9x7x2 -> LOCAL3-4 P=0 -> TANH -> POOL2 avg fit=ceil -> FLATTEN -> DROPOUT 0.3"

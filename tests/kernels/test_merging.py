@@ -29,6 +29,11 @@ def tasks(text: str, training: bool) -> list[str]:
         (f"{BLOCK} -> FC 2", "conv1 + batchnorm1 + relu1 forward"),
         ("SUM{ CONV3-16 | SKIP } -> RELU -> FC 2", "sum1 + relu1 forward"),
         ("CONV3-16 -> POOL2 -> BATCHNORM -> RELU -> FC 2", "batchnorm1 + relu1 forward"),
+        ("SUM{ CONV1-16 | SKIP } -> RELU -> FC 2", "conv1 + sum1 + relu1 forward"),
+        (
+            "SUM{ CONV3-16 S=2 fit=floor | CONV1-16 S=2 fit=floor -> BATCHNORM } -> FC 2",
+            "conv2 + batchnorm1 + sum1 forward",
+        ),
     ],
 )
 def test_inference(text: str, expected: str) -> None:
@@ -41,6 +46,10 @@ def test_inference(text: str, expected: str) -> None:
         ("CONV3-16 -> RELU -> CONV3-16 -> FC 2", "conv2 + relu1 backward"),
         ("CONV3-16 -> RELU -> CONV3-16 S=2 fit=floor -> FC 2", "conv2 + relu1 backward"),
         (f"{BLOCK} -> FC 2", "batchnorm1 + relu1 forward"),
+        (
+            "SUM{ CONV3-16 -> BATCHNORM | SKIP } -> RELU -> FC 2",
+            "batchnorm1 + sum1 + relu1 forward",
+        ),
         ("FC 64 -> RELU -> FC 2", "fc1 backward + update"),
         ("FC 64 -> RELU -> FC 2", "fc1 + relu1 forward"),
         ("FC 64 -> RELU -> FC 2", "fc2 + relu1 backward"),
@@ -58,6 +67,14 @@ def test_training(text: str, expected: str) -> None:
         # The raw volume of the CONV is read by somebody else, too.
         ("CONV3-16 -> SUM{ RELU -> CONV3-16 | SKIP } -> FC 2", False, "conv1 forward"),
         ("CONV3-16 -> SUM{ BATCHNORM | SKIP } -> FC 2", False, "conv1 forward"),
+        ("CONV1-16 -> SUM{ SKIP | RELU } -> FC 2", False, "sum1 forward"),
+        # Only 1x1 filters add their output to another volume, and to one.
+        ("SUM{ CONV3-16 | SKIP } -> FC 2", False, "sum1 forward"),
+        ("SUM{ CONV1-16 | SKIP | RELU } -> FC 2", False, "sum1 forward"),
+        ("SUM{ CONV1-16 groups=2 | SKIP } -> FC 2", False, "sum1 forward"),
+        # A RELU comes between.
+        ("SUM{ CONV1-16 -> RELU | SKIP } -> FC 2", False, "sum1 forward"),
+        ("SUM{ CONV1-16 | SKIP } -> FC 2", True, "sum1 forward"),
         # Training needs the CONV's output for the statistics and their gradient.
         (f"{BLOCK} -> FC 2", True, "conv1 forward"),
         # A gradient that comes from two sides is added up before it is masked.

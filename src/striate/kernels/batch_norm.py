@@ -60,7 +60,7 @@ class InverseDeviation(NativeKernel):
 
 def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
     """BATCHNORM forward. Training hands the batch's mean and 1/deviation to backward."""
-    cut, norm, relu = _slices(isa, task), task.what, task.detail.get("relu", False)
+    cut, norm = _slices(isa, task), task.what
     if not task.training:
         inverse = Launch(
             InverseDeviation(norm.epsilon),
@@ -68,7 +68,7 @@ def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
             ("w.variance", "scratch.inverse"),
             prepare=True,
         )
-        main = standardise(cut, "w.mean", "scratch.inverse", relu)
+        main = standardise(cut, task, "w.mean", "scratch.inverse")
         return Lowering((inverse, main), scratch={"inverse": cut.row_bytes})
     rows = ("saved.mean", "saved.inverse")
     merge = Launch(
@@ -77,7 +77,7 @@ def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
         ("scratch.partial", *rows, "w.mean", "w.variance", *cut.arguments),
     )
     return Lowering(
-        (cut.moments, merge, standardise(cut, *rows, relu)),
+        (cut.moments, merge, standardise(cut, task, *rows)),
         scratch={"partial": cut.partial_bytes},
         saved={"mean": cut.row_bytes, "inverse": cut.row_bytes},
     )
@@ -85,8 +85,7 @@ def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
 
 def lower_batch_norm_again(isa: Isa, task: Task) -> Lowering:
     """BATCHNORM forward a second time, with the mean and 1/deviation that the first has saved."""
-    cut, relu = _slices(isa, task), task.detail.get("relu", False)
-    return Lowering((standardise(cut, "saved.mean", "saved.inverse", relu),))
+    return Lowering((standardise(_slices(isa, task), task, "saved.mean", "saved.inverse"),))
 
 
 def lower_batch_norm_backward(isa: Isa, task: Task) -> Lowering:

@@ -276,8 +276,8 @@ class DirectForward:
     isa: Isa
     name: str = "direct convolution"
 
-    def refuses(self, task: Task) -> str | None:  # noqa: ARG002
-        return None
+    def refuses(self, task: Task) -> str | None:
+        return "the output is added to another volume" if task.detail.get("plus") else None
 
     def cost(self, task: Task) -> float:
         conv, (x,) = task.what, task.inputs

@@ -32,10 +32,10 @@ MOST_SHARED = 16
 LEAST_SHARED = 4
 """Blocks of filters in a chunk: as many as the second-level cache holds, if there are enough."""
 CHUNKS = 16
-FRACTION, FRACTION_OF_WINDOWS = 0.78, 0.65
-"""Of the peak that the matrix product reaches, with 1x1 filters and with larger ones: those take
-what they see cell by cell."""
-COPIES = 6.0
+FRACTION, FRACTION_OF_WINDOWS, FRACTION_OF_GRADIENTS = 0.88, 0.85, 0.80
+"""Of the peak that the matrix product reaches with 1x1 filters, with larger ones, which take what
+they see cell by cell, and by the filters, where sums go through memory."""
+COPIES = 4.0
 """Filters whose multiply-adds take as long as copying the channels that they see."""
 
 
@@ -84,14 +84,16 @@ class Product:
         bias: bool = False,
         relu: bool = False,
         adds: bool = False,
+        plus: bool = False,
     ) -> Launch:
         """The launch.
 
         Args:
-            roles: the kernel's first five arguments; a mask that is given is applied.
+            roles: the kernel's first five arguments; a mask that is given is applied, or added.
             bias: whether there is one.
             relu: whether max(0, .) follows.
             adds: whether the sums are added to what is there.
+            plus: whether what is given for the mask is added instead.
         """
         (channels, filters), (rows, across), columns = (
             *(self.depths, self.window, self.isa.tile_columns),
@@ -106,8 +108,9 @@ class Product:
             *(filters % columns, columns, every, self.source.is_bounded(self.window)),
             bias=bias,
             relu=relu,
-            masked=roles[4] != 0,
+            masked=roles[4] != 0 and not plus,
             adds=adds,
+            plus=plus,
         )
         cut = (slices, width, parts, rows * across, across)
         numbers = (self.positions, block, channels, filters, *cut)
@@ -121,10 +124,11 @@ def whole(shape: Shape) -> Lattice:
     return Lattice.of(Window((1, 1), (1, 1), (0, 0, 0, 0)), shape)
 
 
-def estimate(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
+def estimate(isa: Isa, conv: Conv, x: Shape, batch: int, by_filters: bool = False) -> float:
     """Seconds of one of the passes."""
     copies = 1 + COPIES / conv.filters
     fraction = FRACTION if is_pointwise(conv) else FRACTION_OF_WINDOWS
+    fraction = FRACTION_OF_GRADIENTS if by_filters else fraction
     return seconds(isa, batch * conv.macs(x), fraction) * copies
 
 
@@ -152,8 +156,9 @@ class ProductForward:
             *(self.isa, (x.channels, y.channels), Lattice.of(conv.window, x), whole(y)),
             *(task.batch * y.pixels, conv.window.size),
         )
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", 0)
-        main = product.launch(roles, bias=conv.bias, relu=task.detail.get("relu", False))
+        relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", "x1" if plus else 0)
+        main = product.launch(roles, bias=conv.bias, relu=relu, plus=plus)
         return Lowering((pack, main), scratch={"packed": size})
 
 
@@ -169,11 +174,12 @@ class ProductBackward:
 
     def cost(self, task: Task) -> float:
         (x,), conv = task.inputs, task.what
-        by_filters = estimate(self.isa, conv, x, task.batch)
+        by_filters = estimate(self.isa, conv, x, task.batch, by_filters=True)
         if "dx0" not in task.roles:
             return by_filters
-        by_data = by_filters if is_pointwise(conv) else seconds(self.isa, task.batch * conv.macs(x))
-        return by_filters + by_data
+        if is_pointwise(conv):
+            return by_filters + estimate(self.isa, conv, x, task.batch)
+        return by_filters + seconds(self.isa, task.batch * conv.macs(x))
 
     def lower(self, task: Task) -> Lowering:
         launches, scratch = self._by_filters(task)

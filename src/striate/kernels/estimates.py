@@ -5,7 +5,7 @@ from __future__ import annotations
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
 
-DIRECT = 0.82
+DIRECT = 0.85
 """Of the peak that direct convolution reaches where bands and blocks of filters are full."""
 
 

@@ -101,7 +101,7 @@ def lower_group_norm(isa: Isa, task: Task) -> Lowering:
         cut.images,
         ("scratch.partial", *rows, _groups(task), *cut.arguments),
     )
-    launches = (cut.moments, merge, standardise(cut, *rows))
+    launches = (cut.moments, merge, standardise(cut, task, *rows))
     kept = {"mean": cut.row_bytes, "inverse": cut.row_bytes}
     scratch = {"partial": cut.partial_bytes}
     if task.training:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from striate.kernels import candidates
-from striate.kernels.conv_product import can_add
+from striate.kernels.conv_product import can_add, is_pointwise
 from striate.kernels.fc_update import fits
 from striate.kernels.pool import wins_only_above_zero
 from striate.kernels.updates import RULES
@@ -33,6 +33,8 @@ def merge(task: Task, following: Task, alone: bool) -> Task | None:
             return _relu_forward(task, following)
         if isinstance(following.what, BatchNorm) and alone:
             return _norm_forward(task, following)
+        if isinstance(following.what, Sum) and alone:
+            return _sum_forward(task, following)
     if (task.kind, following.kind) == ("backward", "add"):
         return _add_in_place(task, following)
     if (task.kind, following.kind) == ("backward", "update"):
@@ -58,6 +60,20 @@ def _norm_forward(task: Task, norm: Task) -> Task | None:
     own = {f"n.{r[2:]}": name for r, name in norm.roles.items() if r.startswith("w.")}
     merged = _joined(task, norm, norm.roles["y"], norm=norm.what)
     return replace(merged, roles={**merged.roles, **own})
+
+
+def _sum_forward(task: Task, total: Task) -> Task | None:
+    """A SUM of two volumes behind the BATCHNORM, or at inference the 1x1 CONV, that makes one of
+    them."""
+    known = isinstance(task.what, BatchNorm)
+    if isinstance(task.what, Conv) and not task.training:
+        known = is_pointwise(task.what) and task.what.groups == 1
+    terms = [name for role, name in total.roles.items() if role[0] == "x"]
+    others = [name for name in terms if name != task.roles["y"]]
+    if not known or task.detail.get("relu") or (len(terms), len(others)) != (2, 1):
+        return None
+    merged = _joined(task, total, total.roles["y"], plus=True)
+    return replace(merged, roles={**merged.roles, "x1": others[0]})
 
 
 def _relu_backward(task: Task, relu: Task) -> Task | None:

@@ -10,26 +10,28 @@ from striate.kernels.memory_ops import fill
 from striate.kernels.norm_slices import Cut, Slices
 from striate.kernels.sweeps import over_channels
 from striate.kernels.values import Operand
-from striate.plan.records import Launch
+from striate.plan.records import Launch, Task
 
 
 @dataclass(frozen=True)
 class Standardise(NativeKernel):
-    """x, mean, inverse, scale, shift, y, `Cut`. One chunk is one slice.
+    """x, mean, inverse, scale, shift, y, addend, `Cut`. One chunk is one slice.
 
     y = (x - mean)·inverse·scale + shift; mean and inverse have a row for each image.
 
     Attributes:
         tail: channels modulo the lanes of a vector.
         relu: whether max(0, .) follows.
+        plus: whether the addend, which has the shape of y, is added before.
     """
 
     tail: int
     relu: bool = False
+    plus: bool = False
 
     def emit(self, e: Emitter) -> None:
-        x, mean, inverse, scale, shift, y = (e.pointer(i) for i in range(6))
-        cut = Cut(e, 6)
+        x, mean, inverse, scale, shift, y, addend = (e.pointer(i) for i in range(7))
+        cut = Cut(e, 7)
         image, first, count = cut.slice()
         mean, inverse = mean + image * cut.row, inverse + image * cut.row
         with e.loop(count) as pixel:
@@ -39,6 +41,7 @@ class Standardise(NativeKernel):
             def body(c: Operand, lanes: int | None) -> None:
                 standard = (source.vector(c) - mean.vector(c)) * inverse.vector(c)
                 value = e.fma(standard, scale.vector(c), shift.vector(c))
+                value = value + addend.vector(start + c) if self.plus else value
                 value = e.maximum(value, 0.0) if self.relu else value
                 target.store_vector(value, c, lanes)
 
@@ -126,10 +129,11 @@ class SumGradients(NativeKernel):
             along.store_vector(scale_sum * factor, channel)
 
 
-def standardise(cut: Slices, mean: str, inverse: str, relu: bool = False) -> Launch:
+def standardise(cut: Slices, task: Task, mean: str, inverse: str) -> Launch:
     """The last launch of a forward pass; mean and inverse are roles."""
-    roles = ("x0", mean, inverse, "w.scale", "w.shift", "y")
-    return Launch(Standardise(cut.tail, relu), cut.count, (*roles, *cut.arguments))
+    relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
+    roles = ("x0", mean, inverse, "w.scale", "w.shift", "y", "x1" if plus else 0)
+    return Launch(Standardise(cut.tail, relu, plus), cut.count, (*roles, *cut.arguments))
 
 
 def gradient_sums(cut: Slices) -> Launch:

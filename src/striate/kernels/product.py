@@ -41,6 +41,7 @@ class ProductConvolution(NativeKernel):
         bounded: whether cells may lie in the padding of x.
         bias, relu, masked: as in `striate.kernels.conv_direct.DirectConvolution`.
         adds: whether the sums start from what y holds.
+        plus: whether what is in the place of the mask is added to the sums.
     """
 
     left: int
@@ -51,6 +52,7 @@ class ProductConvolution(NativeKernel):
     relu: bool = False
     masked: bool = False
     adds: bool = False
+    plus: bool = False
 
     def scratch(self, most: int, width: int) -> int:
         """Bytes of private memory for so many positions in a block and channels in a slice."""
@@ -165,9 +167,12 @@ class _Block:
                 before = to.y + place
                 if not kernel.adds:
                     before = e.select_pointer(sums.begins, to.bias, before)
+                addend = e.select_pointer(sums.begins, to.mask + place, e.scratch)
                 for v, total in enumerate(totals):
                     lanes, where = min(e.lanes, wanted - v * e.lanes), place + v * e.lanes
                     value = total + before.vector(v * e.lanes, lanes)
+                    if kernel.plus:
+                        value = value + addend.vector(v * e.lanes, lanes)
                     if kernel.relu:
                         value = e.maximum(value, floor)
                     if kernel.masked:

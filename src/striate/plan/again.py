@@ -22,7 +22,9 @@ def with_again(
     reads a volume, for every volume that a candidate can do again."""
     found = list(tasks)
     for task in tasks:
-        if task.kind != "forward" or not list(candidates(replace(task, kind="again"))):
+        if task.kind != "forward" or "x1" in task.roles:
+            continue
+        if not list(candidates(replace(task, kind="again"))):
             continue
         kept = task.roles["y"]
         readers = [i for i, other in enumerate(found) if _needs(other, kept)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from striate.plan.records import Task
@@ -15,12 +14,15 @@ one that reads what the first writes."""
 def fuse(tasks: Iterable[Task], merge: Merge) -> list[Task]:
     """The tasks with every pair merged that can be, from the first on."""
     listed = list(tasks)
-    readers = Counter(name for task in listed for name in _read(task))
+    last_reader = {name: i for i, task in enumerate(listed) for name in _read(task)}
     found: list[Task] = []
-    for task in listed:
+    for i, task in enumerate(listed):
         before = found[-1] if found else None
-        alone = before is not None and readers[before.roles.get("y", "")] == 1
-        merged = merge(before, task, alone) if before is not None else None
+        merged = None
+        if before is not None:
+            written = before.roles.get("y", "")
+            alone = task.roles.get("y") == written or last_reader.get(written) == i
+            merged = merge(before, task, alone)
         if merged is None:
             found.append(task)
         else:
