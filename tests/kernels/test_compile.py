@@ -18,8 +18,8 @@ from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.layers import Conv, SoftmaxLoss
 from striate.notation import parse
 from striate.optimizers import optimizer
-from striate.pipeline import Training, launches, plan_net
-from striate.plan import Kernel, Task
+from striate.pipeline import launches, plan_net
+from striate.plan import Kernel, Task, Training
 
 TRAINING = Training(SoftmaxLoss(), optimizer("sgd", rate=0.1))
 
