@@ -14,7 +14,7 @@ from striate.layers.random import step_keys
 from striate.layers.shape import Array
 from striate.plan import CONTROL_WORDS, Plan
 from striate.run.call import Caller
-from striate.run.memory import Memory
+from striate.run.memory import Memory, copy_all
 from striate.run.reference import run_reference
 from striate.run.table import Stretch, Table
 
@@ -86,6 +86,7 @@ class Program:
         Raises:
             InputError: an array is missing or of another shape.
         """
+        pairs = []
         for node, views in self._weights.items():
             for name, view in views.items():
                 given = weights.get(node, {}).get(name)
@@ -94,10 +95,9 @@ class Program:
                     raise InputError(
                         f"weights of {node}.{name}: expected shape {list(view.shape)}, got {came}"
                     )
+                pairs.append((view, given))
         with self._lock:
-            for node, views in self._weights.items():
-                for name, view in views.items():
-                    view[...] = weights[node][name]
+            copy_all(pairs, self.threads)
             self._stale = True
 
     def __call__(self, images: Array) -> Array:
