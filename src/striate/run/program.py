@@ -77,7 +77,7 @@ class Program:
         self._weights = self._views(lambda node, name: f"{node}.{name}")
         self.weights = self._weights if plan.training else _read_only(self._weights)
         self.state = self._state_views()
-        self._stale = True
+        self._loaded, self._stale = False, True
         self._lock = threading.RLock()
 
     def load(self, weights: Mapping[str, Mapping[str, Array]]) -> None:
@@ -97,8 +97,8 @@ class Program:
                     )
                 pairs.append((view, given))
         with self._lock:
-            copy_all(pairs, self.threads)
-            self._stale = True
+            copy_all(pairs, 1 if self._loaded else self.threads)
+            self._loaded = self._stale = True
 
     def __call__(self, images: Array) -> Array:
         """The scores of up to ``batch`` images: [n, classes], a copy.
