@@ -19,8 +19,8 @@ from striate.layers import SoftmaxLoss
 from striate.optimizers import optimizer
 from striate.peers.layer_case import LAYERS, layer_case
 from striate.peers.with_striate import layer_tasks
-from striate.pipeline import Training, plan_net
-from striate.plan import Candidate, Task
+from striate.pipeline import plan_net
+from striate.plan import Candidate, Task, Training
 from striate.plan.choose import choose
 from striate.run.tuning import Tuner
 

@@ -19,7 +19,8 @@ from striate.graph import Network, build
 from striate.layers import SoftmaxLoss, SvmLoss
 from striate.notation import parse
 from striate.optimizers import Optimizer, optimizer
-from striate.pipeline import Training, compile_net, require_memory
+from striate.pipeline import compile_net, require_memory
+from striate.plan import Training
 from striate.run import Program
 from striate.train.initialise import initialise
 

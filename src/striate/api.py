@@ -229,11 +229,11 @@ class Net:
         Raises:
             InputError, BudgetError: a setting cannot be used; the memory is not enough.
         """
-        from striate.fit import training_from
         from striate.pipeline import compile_net
+        from striate.train.recipe import make_recipe
 
         self._require_weights()
-        parts = training_from(training, recipe)
+        parts = make_recipe(recipe).make_training() if training else None
         return compile_net(self.network, batch, parts, threads, seed, exact=exact, tune=tune)
 
     def take(self, program: Program) -> Net:
@@ -246,12 +246,13 @@ class Net:
 
     def plan(self, batch: int = 1, training: bool = False, **recipe: Any) -> str:
         """What a program would do, by which kernel and why, and its memory, as text to print."""
-        from striate.fit import training_from
         from striate.kernels import host
         from striate.pipeline import plan_net
         from striate.plan import show_plan
+        from striate.train.recipe import make_recipe
 
-        return show_plan(plan_net(self.checked, batch, training_from(training, recipe), host()))
+        parts = make_recipe(recipe).make_training() if training else None
+        return show_plan(plan_net(self.checked, batch, parts, host()))
 
     def save(self, path: str | Path) -> None:
         """Write the net, its weights and its classes to a .safetensors file.

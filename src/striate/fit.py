@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from striate.graph import NetWeights, Network
 from striate.graph.atomic_file import make_folder
 from striate.layers import Loss, Softmax, SoftmaxLoss
 from striate.layers.shape import Array
-from striate.pipeline import Training, compile_net, require_counts
+from striate.pipeline import compile_net, require_counts
 from striate.run import Program
 from striate.train.augment import Augmented
 from striate.train.data import ArrayData, DataSet, pixel_statistics
@@ -23,7 +22,7 @@ from striate.train.events import Subscriber
 from striate.train.history import History
 from striate.train.initialise import initialise
 from striate.train.loop import Trainer, Validation
-from striate.train.recipe import Recipe, make_recipe
+from striate.train.recipe import Recipe
 from striate.train.report import Report
 from striate.train.tensorboard import TensorBoard
 
@@ -71,14 +70,12 @@ def fit_network(
             training diverges; the net then has the weights from before.
     """
     require_counts(recipe.batch, threads)
-    settings, training, seen = recipe.make_settings(), training_of(recipe), _augmented(data, recipe)
+    settings, training = recipe.make_settings(), recipe.make_training()
+    seen = _augmented(data, recipe)
     _require_scores_for(training.loss, network)
     start = _prepared(network, data, recipe)
     program = compile_net(start, recipe.batch, training, threads, recipe.seed)
-    judge = None
-    if validation is not None:
-        batch = min(EVALUATION_BATCH, len(validation))
-        judge = Validation(compile_net(start, batch, None, threads), validation, training.loss)
+    judge = _judge(start, validation, training.loss, threads)
     output = output or Output()
     told = [*output.subscribers(program, start.meta.classes), *subscribers]
     start = replace(start, weights={})  # The programs have copies of their own.
@@ -108,20 +105,6 @@ def as_data(
     return ArrayData(images, labels, classes, what)
 
 
-def training_from(training: bool, settings: Mapping[str, Any]) -> Training | None:
-    """The training that settings of a `Recipe` describe; None if there is none.
-
-    Raises:
-        InputError: a setting is unknown or out of its range.
-    """
-    return training_of(make_recipe(settings)) if training else None
-
-
-def training_of(recipe: Recipe) -> Training:
-    """The loss, the optimizer and the clipping of a recipe."""
-    return Training(recipe.make_loss(), recipe.make_optimizer(), recipe.clip)
-
-
 def copied(weights: Mapping[str, Mapping[str, Array]]) -> NetWeights:
     """Arrays of their own with the values of a program's weights."""
     return {
@@ -139,6 +122,16 @@ def _require_scores_for(loss: Loss, network: Network) -> None:
             f"training: {last.name}, the last layer, gives probabilities, but the softmax loss "
             "takes the scores before it: leave out the last SOFTMAX"
         )
+
+
+def _judge(
+    network: Network, data: DataSet | None, loss: Loss, threads: int | None
+) -> Validation | None:
+    """What judges each epoch, if there are images for that."""
+    if data is None:
+        return None
+    batch = min(EVALUATION_BATCH, len(data))
+    return Validation(compile_net(network, batch, None, threads), data, loss)
 
 
 def _augmented(data: DataSet, recipe: Recipe) -> DataSet:

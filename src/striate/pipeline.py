@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from striate.check import Checked, available_memory, check
@@ -10,29 +9,12 @@ from striate.check.numbers import in_bytes
 from striate.errors import BudgetError, CompileError, InputError
 from striate.graph import Network
 from striate.kernels import Isa, Library, candidates_for, host, merge, runs_here, target
-from striate.layers import Loss
-from striate.optimizers import Optimizer
-from striate.plan import Launch, Plan, make_plan
+from striate.plan import Launch, Plan, Training, make_plan
 from striate.plan.choose import Measure
 from striate.run import Program, default_threads
 from striate.run.tuning import Tuner
 
 MOST_THREADS = 256
-
-
-@dataclass(frozen=True)
-class Training:
-    """What turns an inference into a training step.
-
-    Attributes:
-        loss: of the scores.
-        optimizer: of the weights.
-        clip: the norm that all gradients together are scaled down to, or None.
-    """
-
-    loss: Loss
-    optimizer: Optimizer
-    clip: float | None = None
 
 
 def plan_net(
@@ -50,8 +32,7 @@ def plan_net(
     """
     if training is not None:
         require_scores(checked)
-    parts = (training.loss, training.optimizer, training.clip) if training else None
-    return make_plan(checked, batch, candidates_for(isa, exact), parts, merge, measure)
+    return make_plan(checked, batch, candidates_for(isa, exact), training, merge, measure)
 
 
 def launches(plan: Plan) -> list[Launch]:

@@ -10,8 +10,8 @@ from striate.kernels import host
 from striate.layers import SoftmaxLoss
 from striate.notation import parse
 from striate.optimizers import optimizer
-from striate.pipeline import Training, plan_net
-from striate.plan import Plan
+from striate.pipeline import plan_net
+from striate.plan import Plan, Training
 
 BLOCK = "CONV3-16 bias=no -> BATCHNORM -> RELU"
 

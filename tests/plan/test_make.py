@@ -13,7 +13,7 @@ from striate.graph import build
 from striate.layers import Pool, SoftmaxLoss
 from striate.notation import parse
 from striate.optimizers import optimizer
-from striate.plan import At, Candidate, Launch, Lowering, Task, make_plan, show_plan
+from striate.plan import At, Candidate, Launch, Lowering, Task, Training, make_plan, show_plan
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ NET = "INPUT 32x32x4 -> CONV3-64 -> POOL2 -> FC 10"
 
 def test_what_no_launch_names_is_not_kept_alive() -> None:
     checked = check(build(parse(NET)))
-    training = (SoftmaxLoss(), optimizer("sgd"), None)
+    training = Training(SoftmaxLoss(), optimizer("sgd"))
     volume = 2 * 32 * 32 * 64 * 4
     kept = plan_of(NET).regions["arena"]
     freed = make_plan(checked, 2, candidates, training).regions["arena"]
@@ -96,7 +96,7 @@ def test_what_the_first_launches_need_makes_room_for_what_the_last_do() -> None:
 
 def test_the_backward_task_finds_what_forward_saved() -> None:
     plan = make_plan(
-        check(build(parse(NET))), 2, candidates, (SoftmaxLoss(), optimizer("sgd"), None)
+        check(build(parse(NET))), 2, candidates, Training(SoftmaxLoss(), optimizer("sgd"))
     )
     bound = [
         binding["saved.switches"]

@@ -34,6 +34,26 @@ def test_live_buffers_do_not_overlap_and_lie_within_the_total(
                 assert apart, (a, b, offsets)
 
 
+@given(BUFFERS)
+def test_each_lies_as_low_as_those_before_it_allow(drawn: list[tuple[int, int, int]]) -> None:
+    buffers = [Buffer(f"b{i:02}", size, "arena") for i, (size, _, _) in enumerate(drawn)]
+    alive = {
+        f"b{i:02}": Lifetime(first, first + length) for i, (_, first, length) in enumerate(drawn)
+    }
+    offsets, _ = place(buffers, alive)
+    placed: list[Buffer] = []
+    for buffer in sorted(buffers, key=lambda b: (-b.bytes, b.name)):
+        beside = [b for b in placed if alive[b.name].overlaps(alive[buffer.name])]
+        taken = [(offsets[b.name], offsets[b.name] + aligned(b.bytes)) for b in beside]
+        lowest = next(
+            offset
+            for offset in sorted([0, *(end for _, end in taken)])
+            if all(offset + buffer.bytes <= start or end <= offset for start, end in taken)
+        )
+        assert offsets[buffer.name] == lowest
+        placed.append(buffer)
+
+
 def test_a_chain_needs_room_for_two_volumes_only() -> None:
     names = [f"v{i}" for i in range(6)]
     bindings = [{"x0": a, "y": b} for a, b in pairwise(names)]

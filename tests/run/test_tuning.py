@@ -14,8 +14,8 @@ from striate.kernels import candidates_for, host
 from striate.layers import SoftmaxLoss
 from striate.notation import parse
 from striate.optimizers import optimizer
-from striate.pipeline import Training, compile_net, plan_net
-from striate.plan import Candidate, Task
+from striate.pipeline import compile_net, plan_net
+from striate.plan import Candidate, Task, Training
 from striate.plan.choose import choose
 from striate.run.tuning import FILE, Tuner
 from striate.train.initialise import initialise

@@ -62,7 +62,6 @@ def plan(
 
 
 def _planned(net: Net, batch: int, training: bool, target: str, stop: Form) -> None:
-    from striate.fit import training_of
     from striate.kernels import target as isa_of
     from striate.kernels.compile import llvm_text
     from striate.pipeline import launches, plan_net
@@ -70,7 +69,7 @@ def _planned(net: Net, batch: int, training: bool, target: str, stop: Form) -> N
     from striate.train.recipe import Recipe
 
     isa = isa_of(target)
-    made = plan_net(net.checked, batch, training_of(Recipe()) if training else None, isa)
+    made = plan_net(net.checked, batch, Recipe().make_training() if training else None, isa)
     if stop is Form.LLVM:
         for kernel in dict.fromkeys(launch.kernel for launch in launches(made)):
             print(f"; {kernel}\n{llvm_text(kernel, isa)}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache as once
-from functools import partial
 
 import llvmlite.binding as llvm
 
@@ -82,14 +81,11 @@ def _emit_object(text: str, context: llvm.ContextRef, machine: llvm.TargetMachin
     return bytes(machine.emit_object(module))
 
 
-def _cached(name: str, text: Callable[[], str], isa: Isa) -> tuple[bytes, bool]:
-    """Object code from the cache, or compiled from the text; and whether it was there."""
-    code = cache.read(name)
-    if code is not None:
-        return code, True
-    code = object_code(text(), isa)
+def _compiled(name: str, text: str, isa: Isa) -> bytes:
+    """Object code of LLVM assembly, which the cache has from now on."""
+    code = object_code(text, isa)
     cache.write(name, code)
-    return code, False
+    return code
 
 
 def _loaded(codes: Iterable[bytes], isa: Isa) -> llvm.ExecutionEngine:
@@ -115,7 +111,8 @@ class Driver:
 def driver() -> Driver:
     """The driver, compiled for this machine and loaded for the life of the process."""
     isa = target("host")
-    code, _ = _cached(f"driver_{cache.symbol(NativeKernel(), isa)}", partial(driver_text, isa), isa)
+    name = f"driver_{cache.symbol(NativeKernel(), isa)}"
+    code = cache.read(name) or _compiled(name, driver_text(isa), isa)
     make_library_known()
     engine = _loaded([code], isa)
     names = [field.name for field in fields(Driver)]
@@ -134,15 +131,16 @@ class Library:
 
     def __init__(self, kernels: Iterable[Kernel], isa: Isa) -> None:
         wanted = {cache.symbol(kernel, isa): kernel for kernel in dict.fromkeys(kernels)}
-        sources: list[tuple[str, Callable[[], str]]] = [
-            (name, partial(llvm_text, kernel, isa)) for name, kernel in wanted.items()
-        ]
-        with ThreadPoolExecutor(2) as pool:
-            found = list(pool.map(lambda item: _cached(item[0], item[1], isa), sources))
-        self.compiled = sum(not hit for _, hit in found)
-        if self.compiled:
+        found = {name: cache.read(name) for name in wanted}
+        codes = {name: code for name, code in found.items() if code is not None}
+        missing = [name for name in wanted if name not in codes]
+        self.compiled = len(missing)
+        if missing:
+            with ThreadPoolExecutor(2) as pool:
+                made = pool.map(lambda n: _compiled(n, llvm_text(wanted[n], isa), isa), missing)
+                codes |= zip(missing, made, strict=True)
             cache.prune()
-        self._engine = _loaded([code for code, _ in found], isa)
+        self._engine = _loaded(codes.values(), isa)
         self._address: dict[Kernel, int] = {
             kernel: self._engine.get_function_address(name) for name, kernel in wanted.items()
         }

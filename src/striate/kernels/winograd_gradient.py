@@ -26,11 +26,15 @@ from striate.kernels.winograd_volumes import (
     transform_gradient,
 )
 
+SIZES = 7
+"""The slot from which on the numbers of the two tilings stand."""
+
 
 @dataclass(frozen=True)
 class WinogradFilterGradient(NativeKernel):
-    """x, dy, the bias's sums, partial sums, number of tiles, slices that they are cut in,
-    `Tiling.arguments` of the patches of input and of the tiles of the output's gradient.
+    """x, dy, the bias's sums, partial sums, number of tiles, slices that they are cut in, blocks of
+    filters in a chunk, `Tiling.arguments` of the patches of input and of the tiles of the output's
+    gradient.
 
     One chunk is one slice of the tiles and one group of blocks of filters. A partial block is
     [cells · channels + 1][columns]; its last row is the bias's. Where x and dy are given
@@ -40,7 +44,6 @@ class WinogradFilterGradient(NativeKernel):
     Attributes:
         step: rows (and columns) of a tile of the gradient.
         tiles: in a block that is transformed at once.
-        group: blocks of filters in a chunk.
         columns: filters in a block.
         lanes: of a vector.
         left: channels behind the last whole micro-tile.
@@ -49,22 +52,22 @@ class WinogradFilterGradient(NativeKernel):
 
     step: int
     tiles: int
-    group: int
     columns: int
     lanes: int
     left: int
     given: bool = False
 
-    def scratch(self, channels: int, filters: int) -> int:
-        """Bytes of private memory for an input and a gradient of these depths."""
-        sums = POSITIONS * (self.group * channels * self.columns + self.lanes)
+    def scratch(self, channels: int, filters: int, group: int) -> int:
+        """Bytes of private memory for an input and a gradient of these depths, and so many blocks
+        of filters in a chunk."""
+        sums = POSITIONS * (group * channels * self.columns + self.lanes)
         if self.given:
             return 4 * sums
         data: int = position_stride(channels, self.tiles) + position_stride(
             self.columns, self.tiles
         )
         patches = TILE * TILE * channels + self.step**2 * filters
-        return 4 * (sums + POSITIONS * data + patches + self.group * self.columns)
+        return 4 * (sums + POSITIONS * data + patches + group * self.columns)
 
     @property
     def _size(self) -> int:
@@ -72,13 +75,13 @@ class WinogradFilterGradient(NativeKernel):
         return TILE + 1 - self.step
 
     def emit(self, e: Emitter) -> None:
-        tiles, slices = e.argument(4), e.argument(5)
-        inputs = Tiling.read(e, 6, self.step, TILE)
-        outputs = Tiling.read(e, 6 + NUMBERS, self.step, self.step)
+        tiles, slices, group = (e.argument(i) for i in range(4, SIZES))
+        inputs = Tiling.read(e, SIZES, self.step, TILE)
+        outputs = Tiling.read(e, SIZES + NUMBERS, self.step, self.step)
         blocks = outputs.channels // self.columns
-        groups = (blocks + (self.group - 1)) // self.group
-        part, first_block = e.chunk // groups, e.chunk % groups * self.group
-        count = e.integer_minimum(blocks - first_block, self.group)
+        groups = (blocks + (group - 1)) // group
+        part, first_block = e.chunk // groups, e.chunk % groups * group
+        count = e.integer_minimum(blocks - first_block, group)
         of_filters = _Group(self, inputs, outputs, (first_block, count), e)
         fill(e, of_filters.sums, of_filters.each * count)
         if not self.given:
@@ -132,10 +135,10 @@ class _Group:
         self.first_block, self.count = blocks
         self.each = inputs.channels * (POSITIONS * kernel.columns)
         self.sums = e.scratch + POSITIONS * e.lanes
-        room = self.sums + self.each * kernel.group
+        room = self.sums + self.each * self.count
         own = self.first_block * kernel.columns
         self.biases = e.pointer(2) + own if kernel.given else room
-        self.room = room + kernel.group * kernel.columns
+        self.room = room + self.count * kernel.columns
 
     @property
     def _distances(self) -> tuple[Operand, Operand]:

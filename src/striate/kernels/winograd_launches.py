@@ -167,15 +167,15 @@ class _FilterGradient:
         """The sums of so many slices, for blocks of filters in groups."""
         isa, (x,), y = self.isa, self.task.inputs, self.task.output
         kernel = WinogradFilterGradient(
-            *(self.data.step, room, group, isa.tile_columns, isa.lanes),
+            *(self.data.step, room, isa.tile_columns, isa.lanes),
             left=x.channels % isa.tile_rows,
             given=given,
         )
-        sizes = (self.tiles, slices, *self.data.arguments, *self.gradients.arguments)
+        sizes = (self.tiles, slices, group, *self.data.arguments, *self.gradients.arguments)
         return Launch(
             *(kernel, slices * quotient(self.blocks, group)),
             (*roles, "scratch.partial", *sizes),
-            room=kernel.scratch(x.channels, y.channels),
+            room=kernel.scratch(x.channels, y.channels, group),
         )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import floor
 from typing import Any
 
 import numpy as np
@@ -122,19 +121,22 @@ class Window:
 
     def positions(self, shape: Shape, axis: int) -> Fraction:
         """(W - F + 2P)/S + 1 along one axis (0 = height, 1 = width), perhaps not whole."""
+        return Fraction(self._room(shape, axis), self.stride[axis]) + 1
+
+    def _room(self, shape: Shape, axis: int) -> int:
+        """W - F + 2P along one axis: how far the window can move."""
         before, after = self.sides[2 * axis : 2 * axis + 2]
-        length = (shape.height, shape.width)[axis]
-        return Fraction(length - self.reach[axis] + before + after, self.stride[axis]) + 1
+        return (shape.height, shape.width)[axis] - self.reach[axis] + before + after
 
     def extent(self, shape: Shape, axis: int) -> Extent:
         """How the window lies along one axis, after ``fit``; at least one step."""
         before = self.sides[2 * axis]
         length = (shape.height, shape.width)[axis]
-        exact = self.positions(shape, axis)
-        steps, stride = max(1, floor(exact)), self.stride[axis]
+        room, stride = self._room(shape, axis), self.stride[axis]
+        steps = max(1, room // stride + 1)
         # One more window must start inside the input or the padding in front of it; behind them it
         # would see nothing.
-        if self.fit == "ceil" and exact > steps and steps * stride < length + before:
+        if self.fit == "ceil" and room > (steps - 1) * stride and steps * stride < length + before:
             steps += 1
         return Extent(steps, before, (steps - 1) * stride + self.reach[axis] - length - before)
 

@@ -13,6 +13,7 @@ from striate.plan.records import (
     Lowering,
     Plan,
     Task,
+    Training,
 )
 from striate.plan.show import show_plan
 
@@ -28,6 +29,7 @@ __all__ = [
     "Lowering",
     "Plan",
     "Task",
+    "Training",
     "make_plan",
     "show_plan",
 ]

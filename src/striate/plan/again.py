@@ -6,6 +6,7 @@ memory is free once the next layers have read it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -20,38 +21,38 @@ def with_again(
 ) -> list[Task]:
     """The tasks of a training step with a task ``again`` in front of the first backward task that
     reads a volume, for every volume that a candidate can do again."""
-    found = list(tasks)
+    writers = Counter(task.roles["y"] for task in tasks if task.kind == "forward")
+    again: dict[str, Task] = {}
     for task in tasks:
-        if task.kind != "forward" or "x1" in task.roles:
+        # What follows from two volumes would keep both. What a layer works on in place, or what the
+        # caller sees, is not for backward alone.
+        volume = task.roles.get("y", "")
+        if task.kind != "forward" or "x1" in task.roles or writers[volume] > 1:
             continue
-        if not list(candidates(replace(task, kind="again"))):
+        if work.buffers[volume].region != "arena":
             continue
-        kept = task.roles["y"]
-        readers = [i for i, other in enumerate(found) if _needs(other, kept)]
-        if not readers or _is_overwritten(work, task, tasks):
-            continue
-        fresh = f"{kept} again"
-        work.buffers[fresh] = Buffer(fresh, work.buffers[kept].bytes, "arena")
-        for i in readers:
-            found[i] = _with(found[i], kept, fresh)
-        again = _with(replace(task, kind="again"), kept, fresh)
-        found.insert(readers[0], replace(again, detail={**task.detail, "note": NOTE}))
+        second = replace(task, kind="again", detail={**task.detail, "note": NOTE})
+        if list(candidates(second)):
+            again[volume] = _with(second, volume)
+    found: list[Task] = []
+    for task in tasks:
+        reads = [name for name in task.roles.values() if name in again]
+        for volume in reads if task.kind == "backward" else ():
+            fresh = _fresh(volume)
+            if fresh not in work.buffers:
+                work.buffers[fresh] = Buffer(fresh, work.buffers[volume].bytes, "arena")
+                found.append(again[volume])
+            task = _with(task, volume)
+        found.append(task)
     return found
 
 
-def _is_overwritten(work: Work, task: Task, tasks: Iterable[Task]) -> bool:
-    """Whether something else than backward wants what a task gives: a layer that works in place on
-    it, or the caller."""
-    y = task.roles["y"]
-    others = (other for other in tasks if other.kind == "forward" and other is not task)
-    return work.buffers[y].region != "arena" or any(other.roles["y"] == y for other in others)
+def _fresh(volume: str) -> str:
+    """The buffer of what is computed a second time."""
+    return f"{volume} again"
 
 
-def _needs(task: Task, volume: str) -> bool:
-    """Whether backward reads a volume in this task."""
-    return task.kind == "backward" and volume in task.roles.values()
-
-
-def _with(task: Task, old: str, new: str) -> Task:
-    roles = {role: new if name == old else name for role, name in task.roles.items()}
+def _with(task: Task, volume: str) -> Task:
+    """The task with the second buffer in place of a volume's own."""
+    roles = {role: _fresh(name) if name == volume else name for role, name in task.roles.items()}
     return replace(task, roles=roles)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from striate.check import Checked
-from striate.layers import Loss
-from striate.optimizers import Optimizer
 from striate.plan.again import with_again
 from striate.plan.choose import Measure, choose
 from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
-from striate.plan.records import CONTROL_WORDS, At, Buffer, Candidate, Choice, Launch, Plan, Task
+from striate.plan.records import (
+    CONTROL_WORDS,
+    At,
+    Buffer,
+    Candidate,
+    Choice,
+    Launch,
+    Plan,
+    Task,
+    Training,
+)
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
 from striate.plan.weights import lay_out_weights, with_updates
 
@@ -20,7 +28,7 @@ def make_plan(
     checked: Checked,
     batch: int,
     candidates: Callable[[Task], Iterable[Candidate]],
-    training: tuple[Loss, Optimizer, float | None] | None = None,
+    training: Training | None = None,
     merge: Merge = lambda task, following, alone: None,  # noqa: ARG005
     measure: Measure | None = None,
 ) -> Plan:
@@ -30,24 +38,22 @@ def make_plan(
         checked: the net with its shapes and parameters.
         batch: number of images in a call.
         candidates: the ways to do a task, from the kernels room.
-        training: loss, optimizer and the norm to clip the gradients to (or None), for a training
-            step; None for inference.
+        training: what makes a training step of it; None for inference.
         merge: which neighbours are done together, from the kernels room too.
         measure: times candidates; without it their estimates decide.
     """
     keys = {node.name: CONTROL_WORDS + i for i, node in enumerate(checked.graph.nodes)}
     work = Work(checked, batch, training is not None, keys)
     work.add_buffer("control", CONTROL_WORDS + len(keys), "control")
-    loss, optimizer, clip = training or (None, None, None)
-    fixed = lay_out_weights(work, optimizer, clip)
+    fixed = lay_out_weights(work, training)
     forward_tasks(work)
-    if loss is not None and optimizer is not None:
-        loss_task(work, loss)
+    if training is not None:
+        loss_task(work, training.loss)
         backward_tasks(work)
     tasks = fuse(work.tasks, merge)
-    if optimizer is not None:
+    if training is not None:
         tasks = with_again(work, tasks, candidates)
-        tasks = fuse(with_updates(work, tasks, optimizer, clip), merge)
+        tasks = fuse(with_updates(work, tasks, training), merge)
     choices = tuple(choose(task, candidates(task), measure) for task in tasks)
     saved: dict[str, dict[str, str]] = {}
     bindings = tuple(_bind(work, c, saved.setdefault(c.task.node, {})) for c in choices)

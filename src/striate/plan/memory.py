@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from striate.plan.records import ALIGNMENT, Buffer
+
+Integers = NDArray[np.int64]
+FAR = 2**62
+"""An offset behind all others."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,13 @@ class Lifetime:
 
 def lifetimes(bindings: Iterable[Mapping[str, str]]) -> dict[str, Lifetime]:
     """When each buffer is first and last touched."""
-    found: dict[str, Lifetime] = {}
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
     for index, binding in enumerate(bindings):
         for name in binding.values():
-            first = found[name].first if name in found else index
-            found[name] = Lifetime(first, index)
-    return found
+            first.setdefault(name, index)
+            last[name] = index
+    return {name: Lifetime(first[name], last[name]) for name in first}
 
 
 def place(buffers: Iterable[Buffer], alive: Mapping[str, Lifetime]) -> tuple[dict[str, int], int]:
@@ -37,21 +44,25 @@ def place(buffers: Iterable[Buffer], alive: Mapping[str, Lifetime]) -> tuple[dic
     Greedy by size: the largest first, each at the lowest offset where it fits between those already
     placed whose lifetimes overlap its own (Pisarchyk & Lee 2020, "greedy by size").
     """
-    offsets: dict[str, int] = {}
-    # Those already placed, by offset: (offset, end, first step, last step).
-    placed: list[tuple[int, int, int, int]] = []
-    for buffer in sorted(buffers, key=lambda b: (-b.bytes, b.name)):
-        first, last = alive[buffer.name].first, alive[buffer.name].last
-        offset = 0
-        for start, end, other_first, other_last in placed:
-            if other_first > last or other_last < first:
-                continue
-            if offset + buffer.bytes <= start:
-                break
-            offset = max(offset, aligned(end))
-        offsets[buffer.name] = offset
-        insort(placed, (offset, offset + buffer.bytes, first, last))
-    return offsets, aligned(max((end for _, end, _, _ in placed), default=0))
+    ordered = sorted(buffers, key=lambda buffer: (-buffer.bytes, buffer.name))
+    first = np.array([alive[buffer.name].first for buffer in ordered])
+    last = np.array([alive[buffer.name].last for buffer in ordered])
+    size = np.array([aligned(buffer.bytes) for buffer in ordered])
+    start = np.zeros(len(ordered), np.int64)
+    for i in range(len(ordered)):
+        beside = np.flatnonzero((first[:i] <= last[i]) & (last[:i] >= first[i]))
+        start[i] = _lowest_gap(start[beside], size[beside], size[i])
+    offsets = {buffer.name: int(offset) for buffer, offset in zip(ordered, start, strict=True)}
+    return offsets, int(max(start + size, default=0))
+
+
+def _lowest_gap(starts: Integers, sizes: Integers, size: int) -> int:
+    """The lowest offset at which so many bytes overlap none of those that are taken."""
+    order = np.argsort(starts)
+    # In front of the first one, then behind each of them and all that start before it.
+    offsets = np.concatenate(([0], np.maximum.accumulate((starts + sizes)[order])))
+    limits = np.concatenate((starts[order], [FAR]))
+    return int(offsets[np.argmax(offsets + size <= limits)])
 
 
 def sequence(buffers: Iterable[Buffer]) -> tuple[dict[str, int], int]:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from striate.layers import Shape
+from striate.layers import Loss, Shape
+from striate.optimizers import Optimizer
 
 ALIGNMENT = 64
 """Every buffer starts at a multiple of this many bytes: one cache line."""
@@ -33,6 +34,21 @@ class Buffer:
     name: str
     bytes: int
     region: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """What turns an inference into a training step.
+
+    Attributes:
+        loss: of the scores.
+        optimizer: of the weights.
+        clip: the norm that all gradients together are scaled down to, or None.
+    """
+
+    loss: Loss
+    optimizer: Optimizer
+    clip: float | None = None
 
 
 @dataclass(frozen=True)
@@ -220,4 +236,5 @@ __all__ = [
     "Lowering",
     "Plan",
     "Task",
+    "Training",
 ]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from striate.check import Checked
 from striate.layers import Parameter
 from striate.optimizers import Optimizer
-from striate.plan.records import ALIGNMENT, Buffer, Task
+from striate.plan.records import ALIGNMENT, Buffer, Task, Training
 from striate.plan.tasks import FLOAT, Work
 
 BLOCKS = ("decaying", "plain")
@@ -27,11 +27,11 @@ RIGHT_BEHIND = "its gradient is needed no longer than until here"
 BEHIND_ALL = "behind the norm of all gradients"
 
 
-def lay_out_weights(work: Work, optimizer: Optimizer | None, clip: float | None) -> dict[str, int]:
+def lay_out_weights(work: Work, training: Training | None) -> dict[str, int]:
     """Declare the buffers of all parameters, gradients and states; returns their offsets."""
     offsets: dict[str, int] = {}
-    states = optimizer.state() if optimizer else ()
-    apart = optimizer is not None and clip is None
+    states = training.optimizer.state() if training else ()
+    apart = training is not None and training.clip is None
     position = 0
     for place in PLACES:
         start = position
@@ -83,10 +83,9 @@ def _declare(
         offsets[buffer] = position
 
 
-def with_updates(
-    work: Work, tasks: Iterable[Task], optimizer: Optimizer, clip: float | None
-) -> list[Task]:
+def with_updates(work: Work, tasks: Iterable[Task], training: Training) -> list[Task]:
     """The tasks with those that update the weights, and that clip the gradients if asked."""
+    optimizer, clip = training.optimizer, training.clip
     found: list[Task] = []
     for task in tasks:
         found.append(task)

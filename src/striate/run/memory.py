@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,9 @@ from striate.plan import ALIGNMENT, Plan
 
 SLACK = 256
 """Bytes behind every region that a vector load may touch."""
+
+PIECE = 4 * 2**20
+"""Bytes that a thread copies at a time."""
 
 
 class Memory:
@@ -40,7 +45,7 @@ class Memory:
         """A buffer as an array that shares its memory."""
         record = self._plan.buffers[buffer]
         start = self._plan.offsets[buffer]
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        size = prod(shape) * np.dtype(dtype).itemsize
         assert size <= record.bytes, f"{buffer}: {size} bytes of {record.bytes}"
         return self._blocks[record.region][start : start + size].view(dtype).reshape(shape)
 
@@ -50,3 +55,27 @@ def _block(size: int) -> NDArray[np.uint8]:
     whole = np.zeros(size + SLACK + ALIGNMENT, np.uint8)
     start = -whole.ctypes.data % ALIGNMENT
     return whole[start : start + size + SLACK]
+
+
+def copy_all(pairs: Iterable[tuple[Array, Array]], threads: int) -> None:
+    """Copy the second array of each pair into the first; threads share the large ones.
+
+    That pays where the first is new memory: the system finds and clears each page when it is first
+    touched, which takes longer than the copy. One thread copies to memory in use about as fast.
+    """
+    pieces: list[tuple[Array, Array]] = []
+    for target, source in pairs:
+        if threads == 1 or target.nbytes <= PIECE:
+            target[...] = source
+            continue
+        rows = max(1, PIECE * len(target) // target.nbytes)
+        starts = range(0, len(target), rows)
+        pieces += [(target[start : start + rows], source[start : start + rows]) for start in starts]
+    if pieces:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(_copy, pieces))
+
+
+def _copy(piece: tuple[Array, Array]) -> None:
+    target, source = piece
+    target[...] = source

@@ -14,7 +14,7 @@ from striate.layers.random import step_keys
 from striate.layers.shape import Array
 from striate.plan import CONTROL_WORDS, Plan
 from striate.run.call import Caller
-from striate.run.memory import Memory
+from striate.run.memory import Memory, copy_all
 from striate.run.reference import run_reference
 from striate.run.table import Stretch, Table
 
@@ -77,7 +77,7 @@ class Program:
         self._weights = self._views(lambda node, name: f"{node}.{name}")
         self.weights = self._weights if plan.training else _read_only(self._weights)
         self.state = self._state_views()
-        self._stale = True
+        self._loaded, self._stale = False, True
         self._lock = threading.RLock()
 
     def load(self, weights: Mapping[str, Mapping[str, Array]]) -> None:
@@ -86,6 +86,7 @@ class Program:
         Raises:
             InputError: an array is missing or of another shape.
         """
+        pairs = []
         for node, views in self._weights.items():
             for name, view in views.items():
                 given = weights.get(node, {}).get(name)
@@ -94,11 +95,10 @@ class Program:
                     raise InputError(
                         f"weights of {node}.{name}: expected shape {list(view.shape)}, got {came}"
                     )
+                pairs.append((view, given))
         with self._lock:
-            for node, views in self._weights.items():
-                for name, view in views.items():
-                    view[...] = weights[node][name]
-            self._stale = True
+            copy_all(pairs, 1 if self._loaded else self.threads)
+            self._loaded = self._stale = True
 
     def __call__(self, images: Array) -> Array:
         """The scores of up to ``batch`` images: [n, classes], a copy.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.kernels import MOST_CHUNKS, ROW_WORDS, Library
 from striate.plan import At, Choice, Launch, Plan
@@ -48,7 +47,7 @@ class Table:
         self._library, self._memory = library, memory
         self._rows: list[list[int]] = []
         self._seconds: list[float] = []
-        self._slots: list[NDArray[np.int64]] = []
+        self._slots: list[int] = []
         self.private = 64
         self.tasks: dict[int, Stretch] = {}
         self.steps = self._stretches(plan, lambda launch: plan.training or not launch.prepare)
@@ -57,7 +56,9 @@ class Table:
             for step in self._stretches(plan, lambda launch: launch.prepare and not plan.training)
             if isinstance(step, Stretch)
         )
+        self._arguments = np.array(self._slots or [0], np.int64)
         self.rows = np.array(self._rows or [[0] * ROW_WORDS], np.int64)
+        self.rows[:, 1] += self._arguments.ctypes.data
 
     def _stretches(
         self, plan: Plan, wanted: Callable[[Launch], bool]
@@ -93,11 +94,10 @@ class Table:
     ) -> None:
         launches = [launch for launch in choice.lowering.launches if wanted(launch)]
         for launch in launches:
-            slots = np.array(self._resolve(launch.arguments, binding), np.int64)
-            self._slots.append(slots)
+            address, slots = self._library.address(launch.kernel), 8 * len(self._slots)
+            self._rows.append([address, slots, launch.chunks, 0])
+            self._slots += self._resolve(launch.arguments, binding)
             self.private = max(self.private, launch.private)
-            address = self._library.address(launch.kernel)
-            self._rows.append([address, slots.ctypes.data, launch.chunks, 0])
             self._seconds.append(choice.seconds / len(launches))
 
     def _resolve(
@@ -111,4 +111,4 @@ class Table:
                 at = At(argument) if isinstance(argument, str) else argument
                 buffer = binding[at.role]
                 found.append(self._memory.address(buffer, at.offset))
-        return found or [0]
+        return found

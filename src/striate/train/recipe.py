@@ -13,6 +13,7 @@ from striate.layers.loss import loss
 from striate.layers.named import unknown
 from striate.layers.options import options_of
 from striate.optimizers import OPTIMIZERS, Optimizer, optimizer
+from striate.plan import Training
 from striate.train.augment import Augmentation, parse
 from striate.train.schedules import schedule
 from striate.train.settings import Settings
@@ -94,6 +95,14 @@ class Recipe:
         if self.weight_decay:
             settings["weight_decay"] = self.weight_decay
         return optimizer(name, **settings)
+
+    def make_training(self) -> Training:
+        """The loss, the optimizer and the clipping, for a plan.
+
+        Raises:
+            InputError: one is unknown, or a setting is out of its range.
+        """
+        return Training(self.make_loss(), self.make_optimizer(), self.clip)
 
     def make_augmentation(self) -> Augmentation:
         """The augmentation of the training images.
