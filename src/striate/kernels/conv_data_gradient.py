@@ -4,6 +4,9 @@ At stride 1 it is one of them. At a larger stride each residue of the input's ro
 modulo the stride sees only every S-th row and column of a filter: S x S convolutions with parts of
 the filters, which together do each multiplication once. Where stride and dilation meet, the
 gradient is spread with zeros instead.
+
+These go over the whole input, padding included, and fill vectors with its channels. Where that is
+much more than the output, or they are few, columns take less (`column_gradient.py`).
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
+from striate.kernels.column_gradient import by_columns, columns_seconds
 from striate.kernels.conv_direct import convolution
 from striate.kernels.conv_pack import PackFlipped, blocks_of
 from striate.kernels.conv_sizes import ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
+from striate.kernels.estimates import DIRECT, filled, seconds
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel
@@ -59,6 +64,8 @@ def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, i
     """The launches of backward-data and their scratch; none if nobody wants the gradient."""
     if "dx0" not in task.roles:
         return (), {}
+    if columns_seconds(isa, task) < _direct_seconds(isa, task):
+        return by_columns(isa, task)
     conv, (x,) = task.what, task.inputs
     window, depth = conv.window, x.channels // conv.groups
     values = conv.groups * blocks_of(depth, isa.tile_columns) * isa.tile_columns
@@ -68,6 +75,23 @@ def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, i
     else:
         parts = list(_by_residues(isa, task))
     return tuple(parts), {"flipped": size}
+
+
+def data_seconds(isa: Isa, task: Task) -> float:
+    """Time of backward-data; none if nobody wants the gradient."""
+    if "dx0" not in task.roles:
+        return 0.0
+    return min(columns_seconds(isa, task), _direct_seconds(isa, task))
+
+
+def _direct_seconds(isa: Isa, task: Task) -> float:
+    """Time of the convolutions over every pixel of the input."""
+    conv, (x,), window = task.what, task.inputs, task.what.window
+    visited = x.pixels / task.output.pixels
+    if window.dilation == (1, 1):
+        visited /= window.stride[0] * window.stride[1]
+    used = filled(x.channels // conv.groups, isa.lanes)
+    return seconds(isa, task.batch * conv.macs(x), DIRECT * used) * visited
 
 
 def _spread(isa: Isa, task: Task) -> Iterator[Launch]:

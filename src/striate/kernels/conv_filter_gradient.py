@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_data_gradient import data_gradient
+from striate.kernels.conv_data_gradient import data_gradient, data_seconds
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.conv_sizes import VALUE, ConvSizes
 from striate.kernels.emitter import Emitter
@@ -270,7 +270,8 @@ class DirectBackward:
         return "the gradient is added to another one" if task.detail.get("adds") else None
 
     def cost(self, task: Task) -> float:
-        return seconds(self.isa, 2 * task.batch * task.what.macs(*task.inputs))
+        by_filters = seconds(self.isa, task.batch * task.what.macs(*task.inputs))
+        return by_filters + data_seconds(self.isa, task)
 
     def lower(self, task: Task) -> Lowering:
         launches, scratch = data_gradient(self.isa, task)

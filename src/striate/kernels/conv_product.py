@@ -8,6 +8,7 @@ from functools import partial
 from striate.kernels.conv_data_gradient import (
     FillZeros,
     data_gradient,
+    data_seconds,
     pack_flipped,
     whole_filters,
 )
@@ -175,11 +176,9 @@ class ProductBackward:
     def cost(self, task: Task) -> float:
         (x,), conv = task.inputs, task.what
         by_filters = estimate(self.isa, conv, x, task.batch, by_filters=True)
-        if "dx0" not in task.roles:
-            return by_filters
-        if is_pointwise(conv):
+        if "dx0" in task.roles and is_pointwise(conv):
             return by_filters + estimate(self.isa, conv, x, task.batch)
-        return by_filters + seconds(self.isa, task.batch * conv.macs(x))
+        return by_filters + data_seconds(self.isa, task)
 
     def lower(self, task: Task) -> Lowering:
         launches, scratch = self._by_filters(task)

@@ -16,6 +16,7 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.lattice import NUMBERS, Lattice, Seen
 from striate.kernels.memory_ops import copy, fill
+from striate.kernels.micro_tile import dot_products
 from striate.kernels.values import Operand, Pointer, Value
 
 SKEW = 16
@@ -158,11 +159,13 @@ class _Block:
     def sweep(self, sums: _Slice, weights: Pointer, to: Target, wanted: int) -> None:
         """All tiles of the block for one block of filters, of which so many are wanted."""
         e, kernel = self.e, self.kernel
-        used = range(-(-wanted // e.lanes))
+        shape = e.isa.tile_rows, -(-wanted // e.lanes)
         floor = e.select(sums.ends, 0.0, e.number(float("-inf")))
         with e.loop(self.count, step=e.isa.tile_rows) as tile:
             stores = []
-            for r, totals in enumerate(self._tile(sums, tile, weights, len(used))):
+            factors = sums.panel + tile * self.row, weights
+            tiles = dot_products(e, factors, (sums.depth, self.row), shape, kernel.columns)
+            for r, totals in enumerate(tiles):
                 place = self.places.load(tile + r)
                 before = to.y + place
                 if not kernel.adds:
@@ -181,19 +184,6 @@ class _Block:
             # The last position may come several times: all of them must read what was there before.
             for stored in stores:
                 to.y.store_vector(*stored)
-
-    def _tile(self, sums: _Slice, tile: Value, weights: Pointer, vectors: int) -> list[list[Value]]:
-        """The dot products of a tile of positions with one block of filters over the slice."""
-        e, rows, columns = self.e, range(self.e.isa.tile_rows), self.kernel.columns
-        source = sums.panel + tile * self.row
-        totals = [[e.variable(e.splat(0.0)) for _ in range(vectors)] for _ in rows]
-        with e.loop(sums.depth) as c:
-            loaded = [weights.vector(c * columns + v * e.lanes) for v in range(vectors)]
-            for r, row in enumerate(totals):
-                value = source.broadcast(c + self.row * r)
-                for total, w in zip(row, loaded, strict=True):
-                    total.value = e.fma(value, w, total.value)
-        return [[total.value for total in row] for row in totals]
 
 
 def copy_seen(e: Emitter, to: Pointer, x: Pointer, seen: Seen, depths: tuple[Value, Value]) -> None:

@@ -15,6 +15,7 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
+from striate.kernels.micro_tile import dot_products
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_tiles import Tiling
@@ -128,21 +129,14 @@ class WinogradConvolution(NativeKernel):
         """For each position: tiles x channels times channels x one block of filters."""
         (data, filters), (count, depth), rows = factors, sizes, e.isa.tile_rows
         distance = position_stride(depth, self.room)
-        vectors = range(self.columns // e.lanes)
+        shape = rows, self.columns // e.lanes
         with e.loop(POSITIONS) as p, e.loop(count, step=rows) as t:
-            source = data + p * distance + t * depth
-            weights = filters + p * (depth * self.columns)
-            sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(rows)]
-            with e.loop(depth) as c:
-                loaded = [weights.vector(c * self.columns + v * e.lanes) for v in vectors]
-                for r in range(rows):
-                    value = source.broadcast(c + depth * r)
-                    for total, w in zip(sums[r], loaded, strict=True):
-                        total.value = e.fma(value, w, total.value)
+            tile = data + p * distance + t * depth, filters + p * (depth * self.columns)
             target = products + p * self._product_stride + t * self.columns
-            for r in range(rows):
-                for v, total in enumerate(sums[r]):
-                    target.store_vector(total.value, r * self.columns + v * e.lanes)
+            totals = dot_products(e, tile, (depth, depth), shape, self.columns)
+            for r, row in enumerate(totals):
+                for v, total in enumerate(row):
+                    target.store_vector(total, r * self.columns + v * e.lanes)
 
     def _transform_back(
         self,
