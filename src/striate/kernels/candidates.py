@@ -106,6 +106,9 @@ CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]
 for: their key is (kind, None)."""
 
 
+INTO_PARTS = (DirectForward, ProductForward, WinogradForward)
+"""Candidates that can write their output in a range of the channels of a larger volume."""
+
 INEXACT = (WinogradForward, WinogradBackward)
 """Candidates whose rounding error is larger than that of plain sums of products."""
 
@@ -116,6 +119,8 @@ def candidates_for(isa: Isa, exact: bool = False) -> Callable[[Task], Iterable[C
     def of(task: Task) -> Iterable[Candidate]:
         key = (task.kind, None) if task.kind in ("add", "clip") else (task.kind, type(task.what))
         makers = CANDIDATES.get(key, ())
+        if "part" in task.detail:
+            makers = tuple(make for make in makers if make in INTO_PARTS)
         return [make(isa) for make in makers if not (exact and make in INEXACT)]
 
     return of
