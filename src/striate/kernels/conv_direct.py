@@ -283,8 +283,7 @@ class DirectForward:
     def cost(self, task: Task) -> float:
         conv, (x,) = task.what, task.inputs
         panel = forward_sizes(conv, x).shared(task.batch).panel
-        macs, pixels = task.batch * conv.macs(x), panel.rows * panel.columns
-        return direct_seconds(self.isa, macs, pixels, conv.filters // conv.groups)
+        return direct_seconds(self.isa, conv, x, task.batch, panel.rows * panel.columns)
 
     def lower(self, task: Task) -> Lowering:
         return fold_norm(task, self._lower)
