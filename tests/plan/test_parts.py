@@ -74,6 +74,8 @@ def test_training_keeps_one_volume_for_each_concat() -> None:
         ("CONCAT{ CONV3-16 -> RELU | CONV3-16 } -> RELU", False, ["conv1", "conv2"]),
         # No kernel for pooling writes into a part.
         ("CONCAT{ POOL3 S=1 P=1 | CONV3-16 }", False, ["conv1"]),
+        # What is added to a 1x1 CONV lies as its own output does.
+        ("CONV3-16 -> CONCAT{ SUM{ CONV1-16 | SKIP } | CONV3-16 }", False, ["conv3"]),
         # A CONCAT in a CONCAT is copied once.
         ("CONCAT{ CONCAT{ CONV1-8 | CONV1-8 } | CONV1-8 }", False, ["conv1", "conv2", "conv3"]),
     ],
