@@ -38,6 +38,13 @@ NETS = {
     " -> SUM{ CONV1-20 S=3 | CONV1-20 S=3 -> BATCHNORM } -> RELU -> FC 5",
     "inception": "INPUT 8x8x4 -> CONCAT{ CONV1-3 -> RELU | CONV3-5 -> RELU | POOL3 S=1 P=1"
     " -> CONV1-2 } -> LRN -> CONV3-8 groups=2 S=2 P=1,0,1,0 -> LEAKY -> FC 5",
+    "parts": "INPUT 8x8x16 -> CONCAT{ CONV3-16 -> RELU | POOL3 S=1 P=1"
+    " -> CONV1-5 -> RELU | CONV1-7 | CONV5-16 bias=no -> BATCHNORM -> RELU }"
+    " -> CONCAT{ SKIP | CONV1-32 -> RELU -> DROPOUT 0.3 | CONV1-40 -> RELU -> CONV3-3 -> RELU }"
+    " -> DROPOUT 0.4 -> FC 5",
+    "depthwise": "INPUT 9x9x8 -> CONV3-8 groups=8 -> RELU -> CONV1-16 -> BATCHNORM -> RELU"
+    " -> CONV3-16 groups=16 S=2 bias=no -> BATCHNORM -> RELU -> CONV1-12 -> RELU -> CONCAT{"
+    " CONV3-12 groups=12 dilation=2 P=2 -> RELU | CONV5-24 groups=4 -> RELU } -> FC 5",
     "odd": "INPUT 9x7x2 -> LOCAL3-4 P=0 -> TANH -> POOL2 avg fit=ceil -> FLATTEN -> DROPOUT 0.3"
     " -> FC 5",
     "nested": "INPUT 6x6x3 -> CONV3-4 -> SUM{ SUM{ CONV3-4 | SKIP } -> GELU | CONV1-4 | SKIP }"

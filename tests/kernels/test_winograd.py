@@ -120,6 +120,6 @@ def test_exact_leaves_it_out() -> None:
     conv, (x,) = example("9x9x16 -> CONV3-16")
     task = Task("forward", "conv1", conv, 2, (x,), conv.shape(x), True, {})
     names = [candidate.name for candidate in candidates_for(host())(task)]
-    assert names == ["direct convolution", "matrix product", "winograd"]
+    assert names == ["direct convolution", "matrix product", "winograd", "depthwise"]
     exact = [candidate.name for candidate in candidates_for(host(), exact=True)(task)]
-    assert exact == ["direct convolution", "matrix product"]
+    assert exact == ["direct convolution", "matrix product", "depthwise"]

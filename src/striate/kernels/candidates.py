@@ -15,6 +15,7 @@ from striate.kernels.batch_norm import (
     lower_batch_norm_again,
     lower_batch_norm_backward,
 )
+from striate.kernels.conv_depthwise import DepthwiseBackward, DepthwiseForward
 from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
 from striate.kernels.conv_product import ProductBackward, ProductForward
@@ -63,8 +64,8 @@ from striate.layers import (
 from striate.plan import Candidate, Task
 
 CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]] = {
-    ("forward", Conv): (DirectForward, ProductForward, WinogradForward),
-    ("backward", Conv): (DirectBackward, ProductBackward, WinogradBackward),
+    ("forward", Conv): (DirectForward, ProductForward, WinogradForward, DepthwiseForward),
+    ("backward", Conv): (DirectBackward, ProductBackward, WinogradBackward, DepthwiseBackward),
     ("forward", Pool): (only("pooling", lower_pool),),
     ("backward", Pool): (only("pooling", lower_pool_backward),),
     ("forward", BatchNorm): (only("batch norm", lower_batch_norm),),
@@ -106,6 +107,9 @@ CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]
 for: their key is (kind, None)."""
 
 
+INTO_PARTS = (DirectForward, ProductForward, WinogradForward, DepthwiseForward)
+"""Candidates that can write their output in a range of the channels of a larger volume."""
+
 INEXACT = (WinogradForward, WinogradBackward)
 """Candidates whose rounding error is larger than that of plain sums of products."""
 
@@ -116,6 +120,8 @@ def candidates_for(isa: Isa, exact: bool = False) -> Callable[[Task], Iterable[C
     def of(task: Task) -> Iterable[Candidate]:
         key = (task.kind, None) if task.kind in ("add", "clip") else (task.kind, type(task.what))
         makers = CANDIDATES.get(key, ())
+        if "part" in task.detail:
+            makers = tuple(make for make in makers if make in INTO_PARTS)
         return [make(isa) for make in makers if not (exact and make in INEXACT)]
 
     return of

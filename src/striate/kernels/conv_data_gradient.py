@@ -131,7 +131,7 @@ def _by_residues(isa: Isa, task: Task) -> Iterator[Launch]:
             start = 4 * (rows.residue * x.width + columns.residue) * x.channels
             packed = At("scratch.flipped", offset)
             roles = ("dy", packed, 0, At("dx0", start), At("x0", start) if masked else 0)
-            full = (x.height, x.width)
+            full = (x.height, x.width, x.channels)
             yield convolution(isa, batch, sizes, roles, spacing=window.stride, full=full)
             offset += 4 * blocks * isa.tile_columns * rows.count * columns.count * filters
 

@@ -16,13 +16,14 @@ from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
 from striate.kernels.estimates import direct_seconds
 from striate.kernels.isa import Isa
+from striate.kernels.outputs import output_of
 from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
 from striate.plan.records import At, Launch, Lowering, Task
 
-SIZES = 12
+SIZES = 13
 """The slot from which on the sizes stand."""
 
 
@@ -42,8 +43,8 @@ class Target:
 @dataclass(frozen=True)
 class DirectConvolution(NativeKernel):
     """x, packed filters, bias, y, mask, parts, whether the input itself serves as the panel of
-    every band, rows and columns from one output to the next in memory, rows and columns of the
-    volume that y is, the panel's size, `ConvSizes.arguments`.
+    every band, rows and columns from one output to the next in memory, rows, columns and depth of
+    the volume that y lies in, the panel's size, `ConvSizes.arguments`.
 
     One chunk is one band of output rows of one image, for one of the parts that the blocks of
     filters are cut in. Private memory holds a table of where each pixel's window starts and where
@@ -68,7 +69,7 @@ class DirectConvolution(NativeKernel):
 
     def emit(self, e: Emitter) -> None:
         x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
-        parts, reads_input, down, right, height, width, room = (
+        parts, reads_input, down, right, height, width, depth, room = (
             e.argument(i) for i in range(5, SIZES)
         )
         sizes = ConvSizes.read(e, SIZES, self.spread)
@@ -84,11 +85,11 @@ class DirectConvolution(NativeKernel):
         line = panel.width * panel.channels
         source = e.select_pointer(direct, volume + first * (panel.stride[0] * line), e.scratch)
         line = e.select(direct, line, panel.row_length)
-        start = (image * height + first * down) * width * sizes.depth
+        start = (image * height + first * down) * width * depth
         inputs = e.room(room, "i64")
         outputs = inputs + (panel.rows * panel.columns + e.isa.tile_rows)
         band = _Band(e, self, sizes, line, rows * panel.columns, inputs, outputs)
-        band.write_places(rows, (down * width, right))
+        band.write_places(rows, (down * width * depth, right * depth))
         with e.loop(sizes.groups) as group:
             k = group * sizes.filters
             to = Target(bias + k, y + start + k, mask + start + k)
@@ -143,13 +144,13 @@ class _Band:
         return self.sizes.cells * self.e.isa.tile_columns
 
     def write_places(self, rows: Value, steps: tuple[Value, Value]) -> None:
-        """Write the table; a row and a column of outputs are so many pixels apart in y."""
+        """Write the table; a row and a column of outputs are so many values apart in y."""
         e, panel, (down, right) = self.e, self.sizes.panel, steps
-        across, depth = panel.stride[1] * panel.channels, self.sizes.depth
+        across = panel.stride[1] * panel.channels
         with e.loop(rows) as row, e.loop(panel.columns) as column:
             pixel = row * panel.columns + column
             self.inputs.store(row * (panel.stride[0] * self.line) + column * across, pixel)
-            self.outputs.store((row * down + column * right) * depth, pixel)
+            self.outputs.store(row * down + column * right, pixel)
         with e.loop(e.isa.tile_rows) as i:
             for table in (self.inputs, self.outputs):
                 table.store(table.load(self.pixels - 1), self.pixels + i)
@@ -229,7 +230,7 @@ def convolution(
     roles: tuple[str | At | int, ...],
     relu: bool = False,
     spacing: tuple[int, int] = (1, 1),
-    full: tuple[int, int] | None = None,
+    full: tuple[int, int, int] | None = None,
 ) -> Launch:
     """The launch of a direct convolution.
 
@@ -240,7 +241,7 @@ def convolution(
         roles: input, packed filters, bias, output and mask; bias and mask may be 0.
         relu: whether max(0, .) follows.
         spacing: rows and columns from one output to the next in memory.
-        full: rows and columns of the volume that the outputs lie in; None if they are all of it.
+        full: rows, columns and depth of the volume that they lie in; None if they are all of it.
     """
     sizes = sizes.shared(batch)
     panel, rows = sizes.panel, isa.tile_rows
@@ -250,9 +251,9 @@ def convolution(
     parts = parts_of(isa, sizes.filters, bands)
     left, spread = sizes.filters % isa.tile_columns, panel.spread != (1, 1)
     kernel = DirectConvolution(*(left, sizes.run, spread, roles[2] != 0, relu, roles[4] != 0))
-    height, width = full or (sizes.output_rows, panel.columns)
+    volume = full or (sizes.output_rows, panel.columns, sizes.depth)
     room = 0 if reads_input else multiple(panel.values, isa.tile_columns)
-    numbers = (parts, int(reads_input), *spacing, height, width, room, *sizes.arguments)
+    numbers = (parts, int(reads_input), *spacing, *volume, room, *sizes.arguments)
     table = 8 * 2 * (panel.rows * panel.columns + rows)
     return Launch(kernel, bands * parts, (*roles, *numbers), room=4 * room + table)
 
@@ -282,8 +283,7 @@ class DirectForward:
     def cost(self, task: Task) -> float:
         conv, (x,) = task.what, task.inputs
         panel = forward_sizes(conv, x).shared(task.batch).panel
-        macs, pixels = task.batch * conv.macs(x), panel.rows * panel.columns
-        return direct_seconds(self.isa, macs, pixels, conv.filters // conv.groups)
+        return direct_seconds(self.isa, conv, x, task.batch, panel.rows * panel.columns)
 
     def lower(self, task: Task) -> Lowering:
         return fold_norm(task, self._lower)
@@ -291,7 +291,9 @@ class DirectForward:
     def _lower(self, task: Task) -> Lowering:
         conv, (x,) = task.what, task.inputs
         pack, size = pack_forward(conv, x, self.isa.tile_columns)
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", 0)
-        relu = task.detail.get("relu", False)
-        main = convolution(self.isa, task.batch, forward_sizes(conv, x), roles, relu)
+        y, pixel = output_of(task)
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, 0)
+        relu, sizes = task.detail.get("relu", False), forward_sizes(conv, x)
+        full = (task.output.height, task.output.width, pixel)
+        main = convolution(self.isa, task.batch, sizes, roles, relu, full=full)
         return Lowering((pack, main), scratch={"packed": size})

@@ -7,14 +7,14 @@ a fixed order afterwards, so that the result does not depend on the number of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_data_gradient import data_gradient, data_seconds
 from striate.kernels.conv_pack import blocks_of
-from striate.kernels.conv_sizes import VALUE, ConvSizes
+from striate.kernels.conv_sizes import ROW, VALUE, ConvSizes
 from striate.kernels.emitter import Emitter
-from striate.kernels.estimates import seconds
+from striate.kernels.estimates import group_seconds, seconds
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel
@@ -28,13 +28,17 @@ from striate.plan.records import Launch, Lowering, Task
 PANEL_BYTES = 48 * 1024
 GRADIENT_PIXELS = 256
 WANTED_CHUNKS = 16
+GROUP_TILES = 5
+"""Times as much as by the data that a group adds by the filters, where its columns of the gradient
+fill a small part of a vector."""
 SHARED = 4
 """Blocks of filters that share a panel, so that packing it is a small part of the work."""
 
 
 @dataclass(frozen=True)
 class FilterGradient(NativeKernel):
-    """x, dy, partial sums, images, slices that they are cut in, `ConvSizes.arguments`.
+    """x, dy, partial sums, images, slices that they are cut in, channels of x,
+    `ConvSizes.arguments` with a panel of one group's channels.
 
     One chunk is one slice of the batch and a few blocks of filters. A partial block is
     [cells + 1][columns]: the last row is the bias's gradient.
@@ -45,6 +49,7 @@ class FilterGradient(NativeKernel):
         columns: filters in a block.
         shared: blocks in a chunk, which share a panel of the input.
         narrow: whether the last block's filters fill no more than one vector.
+        grouped: whether there are groups.
     """
 
     left: int
@@ -52,11 +57,14 @@ class FilterGradient(NativeKernel):
     columns: int
     shared: int
     narrow: bool
+    grouped: bool
 
     def emit(self, e: Emitter) -> None:
         x, dy, partial = (e.pointer(i) for i in range(3))
-        images, slices, sizes = e.argument(3), e.argument(4), ConvSizes.read(e, 5)
+        images, slices, channels = (e.argument(i) for i in range(3, 6))
+        sizes = ConvSizes.read(e, 6)
         panel, columns, depth, bands = sizes.panel, self.columns, sizes.depth, sizes.bands
+        panel = replace(panel, pixel=channels) if self.grouped else panel
         blocks = (sizes.filters + (columns - 1)) // columns
         shares = (blocks + (self.shared - 1)) // self.shared
         together = sizes.groups * shares
@@ -72,11 +80,10 @@ class FilterGradient(NativeKernel):
         with e.loop(last_image, start=first_image) as image, e.loop(bands) as band:
             first = band * panel.rows
             rows = e.integer_minimum(sizes.output_rows - first, panel.rows)
-            volume = x + image * (panel.height * panel.width * panel.channels)
+            volume = x + (image * (panel.height * panel.width * channels) + group * sizes.channels)
             panel.emit(e, volume, first, rows, band_input)
             pixel = (image * sizes.output_rows + first) * panel.columns
             source = dy + pixel * depth + group * sizes.filters
-            own = band_input + group * sizes.channels
             with e.loop(count) as i:
                 k = (first_block + i) * columns
                 left = e.integer_minimum(sizes.filters - k, columns)
@@ -84,7 +91,7 @@ class FilterGradient(NativeKernel):
                 bias = total + sizes.cells * columns
                 pixels = rows * panel.columns
                 self._pack_gradients(e, (source + k, depth), gradients, pixels, left, bias)
-                factors = own, gradients
+                factors = band_input, gradients
                 if self.narrow:
                     with e.when(left <= e.lanes):
                         self._sweep(e, sizes, factors, rows, total, 1)
@@ -219,14 +226,16 @@ class SumFilterGradient(NativeKernel):
 
 
 def filter_gradient_sizes(conv: Conv, x: Shape) -> ConvSizes:
-    """What backward-filter of a CONV goes over, in bands that suit the cache."""
-    window, y = conv.window, conv.shape(x)
+    """What backward-filter of a CONV goes over, in bands that suit the cache; the panel is that of
+    one group."""
+    window, y, depth = conv.window, conv.shape(x), x.channels // conv.groups
     width = (y.width - 1) * window.stride[1] + window.reach[1]
     most = min(
-        max(1, (PANEL_BYTES // (4 * x.channels * width) - window.reach[0]) // window.stride[0] + 1),
+        max(1, (PANEL_BYTES // (4 * depth * width) - window.reach[0]) // window.stride[0] + 1),
         max(1, GRADIENT_PIXELS // y.width),
     )
-    return ConvSizes.of(conv, x, quotient(y.height, quotient(y.height, most)))
+    sizes = ConvSizes.of(conv, x, quotient(y.height, quotient(y.height, most)))
+    return replace(sizes, panel=replace(sizes.panel, channels=depth))
 
 
 def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
@@ -235,13 +244,14 @@ def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str,
     sizes = filter_gradient_sizes(conv, x)
     shares = conv.groups * quotient(blocks_of(sizes.filters, columns), SHARED)
     slices = max(1, min(task.batch, WANTED_CHUNKS // shares))
-    left = sizes.runs(sizes.run)[1] % isa.tile_rows
+    run = ROW if conv.window.dilation[1] == 1 else sizes.run
+    left = sizes.runs(run)[1] % isa.tile_rows
     narrow = 0 < sizes.filters % columns <= isa.lanes
-    kernel = FilterGradient(left, sizes.run, columns, SHARED, narrow)
+    kernel = FilterGradient(left, run, columns, SHARED, narrow, conv.groups > 1)
     pixels = sizes.panel.rows * sizes.panel.columns
     main = Launch(
         *(kernel, slices * shares),
-        ("x0", "dy", "scratch.partial", task.batch, slices, *sizes.arguments),
+        ("x0", "dy", "scratch.partial", task.batch, slices, x.channels, *sizes.arguments),
         room=4 * (pixels * columns + sizes.panel.values),
     )
     total, size = sum_slices(conv, sizes.cells, columns, slices)
@@ -270,8 +280,10 @@ class DirectBackward:
         return "the gradient is added to another one" if task.detail.get("adds") else None
 
     def cost(self, task: Task) -> float:
-        by_filters = seconds(self.isa, task.batch * task.what.macs(*task.inputs))
-        return by_filters + data_seconds(self.isa, task)
+        conv, (x,), batch = task.what, task.inputs, task.batch
+        groups = group_seconds(self.isa, conv, x, batch) * (1 + GROUP_TILES)
+        by_filters = seconds(self.isa, batch * conv.macs(x))
+        return by_filters + data_seconds(self.isa, task) + groups
 
     def lower(self, task: Task) -> Lowering:
         launches, scratch = data_gradient(self.isa, task)

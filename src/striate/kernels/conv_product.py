@@ -18,11 +18,12 @@ from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
+from striate.kernels.outputs import output_of
 from striate.kernels.product import ProductConvolution
 from striate.kernels.product_gradient import ProductGradient
 from striate.kernels.rounding import multiple, quotient
 from striate.layers import Conv, Shape, Window
-from striate.plan import Launch, Lowering, Task
+from striate.plan import At, Launch, Lowering, Task
 
 BLOCK = 96
 SLICE = 256
@@ -70,6 +71,7 @@ class Product:
         target: where their sums go.
         positions: how many, over the whole batch.
         window: rows and columns of a filter.
+        pixel: values from one pixel of the output to the next; 0 stands for its depth.
     """
 
     isa: Isa
@@ -78,10 +80,11 @@ class Product:
     target: Lattice
     positions: int
     window: tuple[int, int] = (1, 1)
+    pixel: int = 0
 
     def launch(
         self,
-        roles: tuple[str | int, ...],
+        roles: tuple[str | At | int, ...],
         bias: bool = False,
         relu: bool = False,
         adds: bool = False,
@@ -113,7 +116,7 @@ class Product:
             adds=adds,
             plus=plus,
         )
-        cut = (slices, width, parts, rows * across, across)
+        cut = (slices, width, parts, rows * across, across, self.pixel or filters)
         numbers = (self.positions, block, channels, filters, *cut)
         arguments = (*roles, *numbers, *self.source.arguments, *self.target.arguments)
         chunks = quotient(self.positions, block) * parts
@@ -141,6 +144,8 @@ class ProductForward:
     name: str = "matrix product"
 
     def refuses(self, task: Task) -> str | None:
+        if task.detail.get("plus") and "part" in task.detail:
+            return "what is added does not lie as the output does"
         return unfit(task.what, *task.inputs)
 
     def cost(self, task: Task) -> float:
@@ -153,12 +158,13 @@ class ProductForward:
     def _lower(self, task: Task) -> Lowering:
         conv, (x,), y = task.what, task.inputs, task.output
         pack, size = pack_forward(conv, x, self.isa.tile_columns)
+        to, pixel = output_of(task)
         product = Product(
             *(self.isa, (x.channels, y.channels), Lattice.of(conv.window, x), whole(y)),
-            *(task.batch * y.pixels, conv.window.size),
+            *(task.batch * y.pixels, conv.window.size, pixel),
         )
         relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", "x1" if plus else 0)
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, to, "x1" if plus else 0)
         main = product.launch(roles, bias=conv.bias, relu=relu, plus=plus)
         return Lowering((pack, main), scratch={"packed": size})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
+from striate.kernels.outputs import output_of
 from striate.kernels.rounding import quotient
 from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
 from striate.kernels.winograd_launches import Launches, convolution, filter_gradient, tiling
@@ -70,8 +71,9 @@ class WinogradForward:
         pack = Launch(TransformFilters(size, self.isa.lanes), blocks, arguments, prepare=True)
         cut = tiling(x, task.output, (sides[0], sides[2]), size)
         relu = task.detail.get("relu", False)
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, "y", 0)
-        launches, scratch = convolution(self.isa, task.batch, cut, task.output, roles, relu)
+        y, pixel = output_of(task)
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, 0)
+        launches, scratch = convolution(self.isa, task.batch, cut, task.output, roles, relu, pixel)
         packed = blocks * POSITIONS * x.channels * columns * 4
         return Lowering((pack, *launches), scratch={"packed": packed, **scratch})
 

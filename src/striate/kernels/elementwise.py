@@ -9,7 +9,7 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import copy
-from striate.kernels.values import Value
+from striate.kernels.values import Pointer, Value
 from striate.kernels.vector_loop import CHUNK, STASH_BYTES, chunks_of, for_vectors, part_of
 from striate.layers import Dropout
 from striate.layers.random import GOLDEN, MIX
@@ -83,7 +83,19 @@ def mix(bits: Value) -> Value:
 
 @dataclass(frozen=True)
 class CopyRows(NativeKernel):
-    """from, to, rows, values in a row, distance of rows in from, in to, rows in a chunk."""
+    """from, to, rows, values in a row, distance of rows in from, in to, rows in a chunk; the mask
+    and the distance of its rows.
+
+    Attributes:
+        masked: whether only what lies where the mask is positive is copied, and the rest is zero:
+            the backward pass of a RELU.
+    """
+
+    masked: bool = False
+
+    @property
+    def private(self) -> int:
+        return STASH_BYTES
 
     def emit(self, e: Emitter) -> None:
         source, to = e.pointer(0), e.pointer(1)
@@ -91,7 +103,22 @@ class CopyRows(NativeKernel):
         first = e.chunk * block
         count = e.integer_minimum(rows - first, block)
         with e.loop(count + first, start=first) as row:
-            copy(e, to + row * to_step, source + row * source_step, length)
+            here, there = source + row * source_step, to + row * to_step
+            if self.masked:
+                mask = e.pointer(7) + row * e.argument(8)
+                self._copy_masked(e, here, there, mask, length)
+            else:
+                copy(e, there, here, length)
+
+    def _copy_masked(
+        self, e: Emitter, source: Pointer, to: Pointer, mask: Pointer, length: Value
+    ) -> None:
+        """One row."""
+
+        def kept(i: Value) -> Value:
+            return e.select(mask.vector(i) > 0.0, source.vector(i), 0.0)
+
+        for_vectors(e, length, lambda i: [(to + i, kept(i))], e.scratch)
 
 
 @dataclass(frozen=True)
@@ -182,26 +209,29 @@ def flatten_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
 
 
 def concat_forward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
-    """CONCAT: each input's depth columns go behind those before."""
+    """CONCAT: each input's depth columns go behind those before, unless they are there already."""
     deep = task.output.channels
     return Lowering(
         tuple(
             _copy_rows(task, f"x{i}", At("y", offset), length, (length, deep))
             for i, length, offset in _columns(task)
+            if not task.same(f"x{i}", "y")
         )
     )
 
 
 def concat_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
     """CONCAT: each wanted gradient is its share of the depth columns of dy."""
-    deep = task.output.channels
-    return Lowering(
-        tuple(
-            _copy_rows(task, At("dy", offset), f"dx{i}", length, (deep, length))
-            for i, length, offset in _columns(task)
-            if f"dx{i}" in task.roles
-        )
-    )
+    deep, placed = task.output.channels, task.detail.get("placed", ())
+    launches = []
+    for i, length, offset in _columns(task):
+        # What a RELU has left is the mask; it may lie in the CONCAT's own volume.
+        lies = At(f"x{i}", offset) if i in placed else f"x{i}"
+        mask = (lies, deep if i in placed else length) if f"x{i}" in task.roles else ()
+        if f"dx{i}" in task.roles:
+            steps = (deep, length)
+            launches.append(_copy_rows(task, At("dy", offset), f"dx{i}", length, steps, mask))
+    return Lowering(tuple(launches))
 
 
 def _columns(task: Task) -> Iterator[tuple[int, int, int]]:
@@ -213,11 +243,17 @@ def _columns(task: Task) -> Iterator[tuple[int, int, int]]:
 
 
 def _copy_rows(
-    task: Task, source: str | At, to: str | At, length: int, steps: tuple[int, int]
+    task: Task,
+    source: str | At,
+    to: str | At,
+    length: int,
+    steps: tuple[int, int],
+    mask: tuple[str | At | int, ...] = (),
 ) -> Launch:
     rows = task.batch * task.output.pixels
     block = max(1, CHUNK // length)
-    return Launch(CopyRows(), -(-rows // block), (source, to, rows, length, *steps, block))
+    arguments = (source, to, rows, length, *steps, block, *mask)
+    return Launch(CopyRows(bool(mask)), -(-rows // block), arguments)
 
 
 def input_forward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
+from striate.layers import Conv, Shape
 
 DIRECT = 0.85
 """Of the peak that direct convolution reaches where bands and blocks of filters are full."""
 
+GROUP_TILE = 12e-9
+"""Seconds that a micro-tile of a group takes besides its multiply-adds."""
 
-def direct_seconds(isa: Isa, macs: int, pixels: int, filters: int) -> float:
-    """Time of direct convolution in bands of so many pixels, for so many filters of a group."""
-    used = filled(pixels, isa.tile_rows) * filled(filters, isa.lanes)
-    return seconds(isa, macs, DIRECT * used)
+
+def direct_seconds(isa: Isa, conv: Conv, x: Shape, batch: int, pixels: int) -> float:
+    """Time of direct convolution in bands of so many pixels."""
+    used = filled(pixels, isa.tile_rows) * filled(conv.filters // conv.groups, isa.lanes)
+    return seconds(isa, batch * conv.macs(x), DIRECT * used) + group_seconds(isa, conv, x, batch)
+
+
+def group_seconds(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
+    """What groups add to the time of direct convolution: each goes over all pixels."""
+    tiles = conv.groups * batch * conv.shape(x).pixels / isa.tile_rows
+    return tiles * GROUP_TILE if conv.groups > 1 else 0.0
 
 
 def filled(count: int, size: int) -> float:

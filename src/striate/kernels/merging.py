@@ -10,7 +10,7 @@ from striate.kernels.conv_product import can_add, is_pointwise
 from striate.kernels.fc_update import fits
 from striate.kernels.pool import wins_only_above_zero
 from striate.kernels.updates import RULES
-from striate.layers import BatchNorm, Conv, Fc, Pool, Relu, Sum
+from striate.layers import BatchNorm, Concat, Conv, Fc, Pool, Relu, Sum
 from striate.plan.records import Task
 
 RELU_RIDES_ON = (Conv, Fc, BatchNorm, Sum)
@@ -77,9 +77,11 @@ def _sum_forward(task: Task, total: Task) -> Task | None:
 
 
 def _relu_backward(task: Task, relu: Task) -> Task | None:
-    """RELU in place on the gradient by the input of a CONV, FC or POOL."""
+    """RELU in place on the gradient by the input of a CONV, FC, POOL or CONCAT."""
     if isinstance(task.what, Pool):
         return _relu_behind_pool(task, relu)
+    if isinstance(task.what, Concat):
+        return _relu_in_branch(task, relu)
     if (
         not isinstance(task.what, Conv | Fc)
         or "dx0" not in task.roles
@@ -107,6 +109,17 @@ def _relu_behind_pool(pool: Task, relu: Task) -> Task | None:
     if not wins_only_above_zero(pool) or relu.roles["dy"] != pool.roles.get("dx0"):
         return None
     return _joined(pool, relu, None) if relu.same("dx0", "dy") else None
+
+
+def _relu_in_branch(concat: Task, relu: Task) -> Task | None:
+    """RELU on the gradient of one of the volumes that a CONCAT stacks; role ``x`` of that one is
+    what the RELU has left."""
+    given = (i for i in range(len(concat.inputs)) if f"x{i}" not in concat.roles)
+    for i in given:
+        if concat.roles.get(f"dx{i}") == relu.roles["dy"] and relu.same("dx0", "dy"):
+            merged = _joined(concat, relu, None)
+            return replace(merged, roles={**concat.roles, f"x{i}": relu.roles["y"]})
+    return None
 
 
 def _update_with_gradient(task: Task, update: Task) -> Task | None:

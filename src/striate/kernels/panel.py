@@ -33,6 +33,8 @@ class Panel:
         before: rows and columns of padding in front; negative where the input is cropped.
         spread: the input's rows and columns lie this far apart, with zeros between (the gradient
             of a strided CONV).
+        pixel: values from one pixel of the input to the next, where the panel takes a range of its
+            channels; None if it takes all.
     """
 
     height: Operand
@@ -44,6 +46,7 @@ class Panel:
     stride: Couple
     before: Couple
     spread: Couple = (1, 1)
+    pixel: Value | None = None
 
     @classmethod
     def read(cls, e: Emitter, slot: int, spread: bool) -> Panel:
@@ -101,7 +104,8 @@ class Panel:
             if apart:
                 inside = inside & (line * spread).equals(source)
             with e.when(inside):
-                self._emit_row(e, image + line * (self.width * self.channels), to)
+                step = self.channels if self.pixel is None else self.pixel
+                self._emit_row(e, image + line * (self.width * step), to)
             with e.when(inside ^ True):
                 fill(e, to, self.row_length)
 
@@ -120,6 +124,10 @@ class Panel:
                 copy(e, to + (j * spread + left) * depth, line + (j + first) * depth, depth)
             return
         fill(e, to, left * depth)
-        copy(e, to + left * depth, line + first * depth, count * depth)
+        if self.pixel is None:
+            copy(e, to + left * depth, line + first * depth, count * depth)
+        else:
+            with e.loop(count) as j:
+                copy(e, to + (left + j) * depth, line + (first + j) * self.pixel, depth)
         end = (left + count) * depth
         fill(e, to + end, self.row_length - end)

@@ -23,7 +23,7 @@ SKEW = 16
 """Floats by which a row of the panel is longer than its slice of channels."""
 
 
-SIZES = 14
+SIZES = 15
 """The slot from which on the numbers of the two lattices stand."""
 
 
@@ -31,7 +31,8 @@ SIZES = 14
 class ProductConvolution(NativeKernel):
     """x, packed filters, bias, y, mask, positions, positions in a chunk, channels, filters, slices
     of the channels, channels of a slice, parts that the blocks of filters are cut in, cells of a
-    filter and of a row of it; then the `Lattice.arguments` of x, and of y and the mask.
+    filter and of a row of it, values from one pixel of y to the next; then the
+    `Lattice.arguments` of x, and of y and the mask.
 
     One chunk is one block of positions, which is whole micro-tiles, for one part of the filters.
 
@@ -61,7 +62,7 @@ class ProductConvolution(NativeKernel):
 
     def emit(self, e: Emitter) -> None:
         x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
-        positions, most, channels, filters, slices, width, parts, cells, across = (
+        positions, most, channels, filters, slices, width, parts, cells, across, pixel = (
             e.argument(i) for i in range(5, SIZES)
         )
         source, target = (Lattice.read(e, slot) for slot in (SIZES, SIZES + NUMBERS))
@@ -69,7 +70,7 @@ class ProductConvolution(NativeKernel):
         count = e.integer_minimum(positions - first, most)
         block = _Block(e, self, first, count, width + SKEW, e.room(self.columns, "i64"))
         fill(e, e.scratch, self.columns)
-        block.write_places(target, filters)
+        block.write_places(target, pixel)
         whole, stride = filters // self.columns, cells * channels * self.columns
         size = (whole + bool(self.left) + (parts - 1)) // parts
         panel = block.panel(most)
@@ -127,11 +128,11 @@ class _Block:
         """The panel: private memory behind as many places as there are at most."""
         return self.e.scratch + (self.kernel.columns + most * 2)
 
-    def write_places(self, target: Lattice, filters: Value) -> None:
-        """Write down where each position's outputs go."""
+    def write_places(self, target: Lattice, pixel: Value) -> None:
+        """Write down where each position's outputs go; a pixel takes so many values."""
         own = (self.first, self.count)
         with target.walk(self.e, own, every=self.kernel.every[1]) as seen:
-            self.places.store(seen.pixel * filters, seen.index)
+            self.places.store(seen.pixel * pixel, seen.index)
         with self._rest() as i:
             self.places.store(self.places.load(self.count - 1), i)
 

@@ -28,14 +28,15 @@ from striate.kernels.winograd_volumes import (
     transform_data,
 )
 
-SIZES = 12
+SIZES = 13
 """The slot from which on a tiling's numbers stand."""
 
 
 @dataclass(frozen=True)
 class WinogradConvolution(NativeKernel):
     """x, transformed filters, bias, y, mask, number of tiles, tiles in a block, filters, blocks of
-    filters in a part, parts, rows and columns of the output, `Tiling.arguments`.
+    filters in a part, parts, rows and columns of the output, values from one of its pixels to the
+    next, `Tiling.arguments`.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
     Where x is given transformed, it is what `TransformData` leaves.
@@ -77,7 +78,8 @@ class WinogradConvolution(NativeKernel):
 
     def emit(self, e: Emitter) -> None:
         x, filters, bias, y, mask = (e.pointer(i) for i in range(5))
-        tiles, most, depth, part, parts, height, width = (e.argument(i) for i in range(5, 12))
+        tiles, most, depth, part, parts = (e.argument(i) for i in range(5, 10))
+        height, width, pixel = (e.argument(i) for i in range(10, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
         first, first_block = e.chunk // parts * most, e.chunk % parts * part
         count = e.integer_minimum(tiles - first, most)
@@ -99,7 +101,7 @@ class WinogradConvolution(NativeKernel):
             self._multiply(e, factors, products, (count, tiling.channels))
             k = block * self.columns
             to = Target(bias + k, y + k, mask + k)
-            output = Output(height, width, depth, e.integer_minimum(depth - k, self.columns))
+            output = Output(height, width, pixel, e.integer_minimum(depth - k, self.columns))
             with tiling.walk(e, first, count) as (t, tile):
                 source = products + t * self.columns
                 self._transform_back(e, source, to, tile, output, (between, corner))
@@ -156,9 +158,9 @@ class WinogradConvolution(NativeKernel):
                 self._copy_edge(e, to.mask + start, corner_mask, edge, back=False)
         y = e.select_pointer(whole, to.y + start, corner)
         mask = e.select_pointer(whole, to.mask + start, corner_mask)
-        pixel = e.select(whole, output.depth, self.columns)
-        line = e.select(whole, output.width * output.depth, out * self.columns)
-        later = start + output.depth * (out * AHEAD)
+        pixel = e.select(whole, output.pixel, self.columns)
+        line = e.select(whole, output.width * output.pixel, out * self.columns)
+        later = start + output.pixel * (out * AHEAD)
         with e.loop(self.columns, step=e.lanes) as v:
             offset = to.bias.vector(v) if self.bias else None
 
@@ -183,7 +185,7 @@ class WinogradConvolution(NativeKernel):
         """A tile's first output, whether all of it lies in the output, and how much does."""
         height, width, out = output.height, output.width, self.step
         row, column = tile.row * out, tile.column * out
-        start = ((tile.image * height + row) * width + column) * output.depth
+        start = ((tile.image * height + row) * width + column) * output.pixel
         whole = (row <= height - out) & (column <= width - out)
         whole = whole & output.wanted.equals(self.columns)
         rows = e.integer_minimum(height - row, out)
@@ -196,18 +198,19 @@ class WinogradConvolution(NativeKernel):
         """Between a volume and a tile of its own, as much as lies in the volume."""
         output = edge.output
         with e.loop(edge.rows) as i, e.loop(edge.columns) as j:
-            place = volume + (i * output.width + j) * output.depth
+            place = volume + (i * output.width + j) * output.pixel
             tile = corner + (i * self.step + j) * self.columns
             copy(e, place if back else tile, tile if back else place, output.wanted)
 
 
 @dataclass(frozen=True)
 class Output:
-    """The volume that tiles are put in, and how many filters of a block are wanted."""
+    """The volume that tiles are put in, values from one of its pixels to the next, and how many
+    filters of a block are wanted."""
 
     height: Value
     width: Value
-    depth: Value
+    pixel: Value
     wanted: Value
 
 

@@ -17,7 +17,7 @@ from striate.kernels.winograd_volumes import (
     volume_size,
 )
 from striate.layers import Shape
-from striate.plan import Launch, Task
+from striate.plan import At, Launch, Task
 
 BLOCK = 48
 """Tiles in a block: its transformed data stay in the second- or third-level cache."""
@@ -46,8 +46,9 @@ def convolution(
     batch: int,
     cut: Tiling,
     y: Shape,
-    roles: tuple[str | int, ...],
+    roles: tuple[str | At | int, ...],
     relu: bool = False,
+    pixel: int | None = None,
 ) -> Launches:
     """From a tiling of the input to a volume of shape y.
 
@@ -61,12 +62,12 @@ def convolution(
         y: shape of the output.
         roles: input, transformed filters, bias, output and mask; bias and mask may be 0.
         relu: whether max(0, .) follows.
+        pixel: values from one pixel of the output to the next; None if it is as deep as y.
     """
     blocks = _Blocks.of(isa, batch * int(cut.per_image), y.channels)
-    before: tuple[Launch, ...] = ()
-    scratch = {}
+    before, scratch = list[Launch](), {}
     if blocks.parts > 1:
-        before = (_transform_volume(isa, cut, blocks, roles[0]),)
+        before.append(_transform_volume(isa, cut, blocks, roles[0]))
         roles = ("scratch.transformed", *roles[1:])
         scratch["transformed"] = volume_size(cut.channels, blocks.count, blocks.room)
     kernel = WinogradConvolution(
@@ -76,10 +77,10 @@ def convolution(
         relu=relu,
         masked=roles[4] != 0,
     )
-    sizes = (blocks.tiles, blocks.size, y.channels, blocks.part, blocks.parts, y.height, y.width)
-    arguments = (*roles, *sizes, *cut.arguments)
-    chunks = blocks.count * blocks.parts
-    return (*before, Launch(kernel, chunks, arguments, room=kernel.scratch(cut.channels))), scratch
+    volume = (y.height, y.width, pixel or y.channels)
+    arguments = (*roles, *blocks.sizes(y.channels), *volume, *cut.arguments)
+    main = Launch(kernel, blocks.chunks, arguments, room=kernel.scratch(cut.channels))
+    return (*before, main), scratch
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,17 @@ class _Blocks:
         """Blocks of tiles."""
         return quotient(self.tiles, self.size)
 
+    @property
+    def chunks(self) -> int:
+        """Blocks of tiles times parts of the filters."""
+        return self.count * self.parts
 
-def _transform_volume(isa: Isa, cut: Tiling, blocks: _Blocks, x: str | int) -> Launch:
+    def sizes(self, filters: int) -> tuple[int, ...]:
+        """As `WinogradConvolution` takes them."""
+        return self.tiles, self.size, filters, self.part, self.parts
+
+
+def _transform_volume(isa: Isa, cut: Tiling, blocks: _Blocks, x: str | At | int) -> Launch:
     """All patches of a volume."""
     kernel, share = TransformData(cut.step, blocks.room, isa.lanes), quotient(blocks.tiles, CHUNKS)
     arguments = (x, "scratch.transformed", blocks.tiles, blocks.size, share, *cut.arguments)

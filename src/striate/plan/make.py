@@ -9,6 +9,7 @@ from striate.plan.again import with_again
 from striate.plan.choose import Measure, choose
 from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
+from striate.plan.parts import with_parts
 from striate.plan.records import (
     CONTROL_WORDS,
     At,
@@ -50,7 +51,7 @@ def make_plan(
     if training is not None:
         loss_task(work, training.loss)
         backward_tasks(work)
-    tasks = fuse(work.tasks, merge)
+    tasks = with_parts(fuse(work.tasks, merge), candidates)
     if training is not None:
         tasks = with_again(work, tasks, candidates)
         tasks = fuse(with_updates(work, tasks, training), merge)

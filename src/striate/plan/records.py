@@ -71,7 +71,10 @@ class Task:
         detail: further facts by name: ``behind``, the Layer that the first input comes from; the
             random ``key`` of the node; the ``count`` of an update; where tasks are merged,
             ``joined`` names the nodes that this one has taken in, and ``update`` is the Optimizer
-            of a weight that a backward task updates, too; ``note`` is for the reason of the choice.
+            of a weight that a backward task updates, too; ``part`` says that y is a range of the
+            channels of a deeper volume: its depth, and the channels in front; ``placed`` numbers
+            the inputs of a CONCAT whose ``x`` is such a part; ``note`` is for the reason of the
+            choice.
     """
 
     kind: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from striate.check import Checked, in_place
-from striate.graph import Node
+from striate.graph import Graph, Node
 from striate.plan.records import Buffer, Task
 
 FLOAT = 4
@@ -128,7 +128,7 @@ def backward_tasks(work: Work) -> None:
     """Every node that needs a gradient, last to first; gradients of a fanned-out volume add up."""
     needed = trained_nodes(work.checked)
     started = {work.checked.graph.output}
-    for node in reversed(work.checked.graph.nodes):
+    for node in _backward_order(work.checked.graph):
         if node.name not in needed:
             continue
         roles = {"dy": f"d:{node.name}", "key": "control"}
@@ -146,6 +146,24 @@ def backward_tasks(work: Work) -> None:
         for total, part in sums:
             count = work.buffers[part].bytes // FLOAT
             work.task("add", node, {"x": part, "y": total}, count=count)
+
+
+def _backward_order(graph: Graph) -> list[Node]:
+    """Last to first; but what works in place on the gradient that one layer gives comes right
+    behind that layer, so that both may be done together. Where gradients are shared, as those of a
+    SUM are, the order stays."""
+    order: list[Node] = []
+    moved: set[str] = set()
+    for node in reversed(graph.nodes):
+        if node.name in moved:
+            continue
+        order.append(node)
+        for source in map(graph.node, reversed(node.inputs)):
+            alone = graph.consumers(source.name) == (node.name,)
+            if source.layer.in_place and alone and not node.layer.in_place:
+                order.append(source)
+                moved.add(source.name)
+    return order
 
 
 def _input_gradient(

@@ -103,6 +103,9 @@ def _bytes(task: Task, role: str) -> int:
         shapes = task.inputs if kind != "n" else (task.output,)
         parameters = layer.parameters(*shapes)
         return 4 * (parameters[name] if name in parameters else parameters["w"]).size
+    if role == "y" and "part" in task.detail:
+        depth: int = task.detail["part"][0]
+        return 4 * task.batch * task.output.pixels * depth
     if role in ("y", "dy"):
         return 4 * task.batch * task.output.values
     if role in ("key", "control"):
