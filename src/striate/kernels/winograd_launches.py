@@ -52,8 +52,8 @@ def convolution(
 ) -> Launches:
     """From a tiling of the input to a volume of shape y.
 
-    The tiles are cut evenly in blocks; where that gives too few chunks to share between threads,
-    the filters are cut too, and the patches are transformed before, once for all of them.
+    The tiles are cut in blocks and, where these are too few to share between threads, the filters
+    in parts; where there are many parts, the patches are transformed before, once for all of them.
 
     Args:
         isa: the target.
@@ -66,14 +66,14 @@ def convolution(
     """
     blocks = _Blocks.of(isa, batch * int(cut.per_image), y.channels)
     before, scratch = list[Launch](), {}
-    if blocks.parts > 1:
+    if blocks.transforms_before:
         before.append(_transform_volume(isa, cut, blocks, roles[0]))
         roles = ("scratch.transformed", *roles[1:])
         scratch["transformed"] = volume_size(cut.channels, blocks.count, blocks.room)
     kernel = WinogradConvolution(
         *(cut.step, blocks.room, isa.tile_columns, isa.lanes),
         bias=roles[2] != 0,
-        given=blocks.parts > 1,
+        given=blocks.transforms_before,
         relu=relu,
         masked=roles[4] != 0,
     )
@@ -114,6 +114,12 @@ class _Blocks:
     def count(self) -> int:
         """Blocks of tiles."""
         return quotient(self.tiles, self.size)
+
+    @property
+    def transforms_before(self) -> bool:
+        """Whether so many chunks need a block that it is cheaper to transform it once, although it
+        then goes through memory."""
+        return self.parts > 2
 
     @property
     def chunks(self) -> int:
