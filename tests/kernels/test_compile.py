@@ -32,7 +32,7 @@ def kernels(text: str, batch: int, isa: Isa) -> set[Kernel]:
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "googlenet", "alexnet"])
 @pytest.mark.parametrize("isa", NATIVE, ids=lambda isa: isa.name)
 def test_a_whole_net_is_a_few_dozen_kernels(name: str, isa: Isa) -> None:
-    assert len(kernels(zoo.text(name), 4, isa)) <= 64
+    assert len(kernels(zoo.text(name), 4, isa)) <= 72
 
 
 def test_a_deeper_net_takes_no_more() -> None:

@@ -80,9 +80,11 @@ def measure_speed(threads: int) -> Speed:
     """The machine's speed with so many threads."""
     isa = host()
     chains = isa.tile_rows * isa.tile_vectors
-    work = Launch(MultiplyAdds(chains), threads, ("x", ROUNDS))
+    # Many short chunks: a thread that wakes late must not leave one to another that has its own.
+    chunks = threads * CHUNKS
+    work = Launch(MultiplyAdds(chains), chunks, ("x", ROUNDS // CHUNKS))
     call = _call(Lowering((work,)), 4 * chains * isa.lanes, threads)
-    flops = threads * ROUNDS * chains * isa.lanes * FLOPS_OF_FMA
+    flops = chunks * (ROUNDS // CHUNKS) * chains * isa.lanes * FLOPS_OF_FMA
     read = Launch(ReadMemory(), CHUNKS, ("x", BYTES // 4 // CHUNKS))
     reading = _call(Lowering((read,)), BYTES, threads)
     return Speed(flops / _best(call), BYTES / _best(reading))
