@@ -6,16 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from hypothesis import assume, reject
 from one_task import run_task
 
 from examples import example
+from striate.errors import InputError
 from striate.kernels import Isa, host
-from striate.layers import Conv, Mode, Shape
+from striate.layers import Conv, Mode, Shape, Window
 from striate.plan import Candidate, Task
 
 BATCH = 3
 ARRAYS = dict[str, Any]
+WindowArguments = tuple[Any, ...]
 Makers = tuple[Callable[[Isa], Candidate], Callable[[Isa], Candidate]]
+
+
+def drawn_conv(x: Shape, filters: int, window: WindowArguments, **options: Any) -> Conv:
+    """A CONV that Hypothesis has drawn, if there is such a one and it fits the volume."""
+    try:
+        conv = Conv(filters, Window(*window), **options)
+    except InputError:
+        reject()
+    assume(all(rule.holds for rule in conv.rules(x)))
+    return conv
 
 
 def arrays_of(conv: Conv, x: Shape, batch: int) -> tuple[ARRAYS, ARRAYS]:
