@@ -105,9 +105,7 @@ class WinogradBackward:
     def lower(self, task: Task) -> Lowering:
         launches, scratch = self._by_data(task) if "dx0" in task.roles else ((), {})
         more, partial = filter_gradient(self.isa, task)
-        names = {*scratch, *partial}
-        most = {name: max(scratch.get(name, 0), partial.get(name, 0)) for name in names}
-        return Lowering((*launches, *more), scratch=most)
+        return Lowering((*launches, *more), scratch={**scratch, **partial})
 
     def _by_data(self, task: Task) -> Launches:
         conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns

@@ -67,7 +67,7 @@ def convolution(
     blocks = _Blocks.of(isa, batch * int(cut.per_image), y.channels)
     before, scratch = list[Launch](), {}
     if blocks.transforms_before:
-        before.append(_transform_volume(isa, cut, blocks, roles[0]))
+        before.append(_transform_volume(isa, cut, blocks, roles[0], "scratch.transformed"))
         roles = ("scratch.transformed", *roles[1:])
         scratch["transformed"] = volume_size(cut.channels, blocks.count, blocks.room)
     kernel = WinogradConvolution(
@@ -131,10 +131,10 @@ class _Blocks:
         return self.tiles, self.size, filters, self.part, self.parts
 
 
-def _transform_volume(isa: Isa, cut: Tiling, blocks: _Blocks, x: str | At | int) -> Launch:
+def _transform_volume(isa: Isa, cut: Tiling, blocks: _Blocks, x: str | At | int, to: str) -> Launch:
     """All patches of a volume."""
     kernel, share = TransformData(cut.step, blocks.room, isa.lanes), quotient(blocks.tiles, CHUNKS)
-    arguments = (x, "scratch.transformed", blocks.tiles, blocks.size, share, *cut.arguments)
+    arguments = (x, to, blocks.tiles, blocks.size, share, *cut.arguments)
     chunks = quotient(blocks.tiles, share)
     return Launch(kernel, chunks, arguments, room=kernel.scratch(cut.channels))
 
@@ -162,7 +162,7 @@ class _FilterGradient:
         """Of the volumes, where they are transformed before."""
         pieces, columns = quotient(self.tiles, GIVEN_BLOCK), self.isa.tile_columns
         return {
-            "transformed": volume_size(self.task.inputs[0].channels, pieces, GIVEN_BLOCK),
+            "patches": volume_size(self.task.inputs[0].channels, pieces, GIVEN_BLOCK),
             "gradients": self.blocks * volume_size(columns, pieces, GIVEN_BLOCK),
             "biases": 4 * self.task.output.channels,
         }
@@ -173,7 +173,7 @@ class _FilterGradient:
         kernel = TransformGradients(self.data.step, GIVEN_BLOCK, isa.tile_columns, isa.lanes)
         roles = ("dy", "scratch.gradients", "scratch.biases")
         return (
-            _transform_volume(isa, self.data, blocks, "x0"),
+            _transform_volume(isa, self.data, blocks, "x0", "scratch.patches"),
             Launch(kernel, self.blocks, (*roles, self.tiles, *self.gradients.arguments)),
         )
 
@@ -211,7 +211,7 @@ def filter_gradient(isa: Isa, task: Task) -> Launches:
     scratch: dict[str, int] = {}
     if groups > 2 and sum(pass_.scratch.values()) <= MOST_GIVEN:
         before, scratch, slices = pass_.transforms(), pass_.scratch, 1
-        roles = ("scratch.transformed", "scratch.gradients", "scratch.biases")
+        roles = ("scratch.patches", "scratch.gradients", "scratch.biases")
         group = max(1, pass_.blocks // CHUNKS)
         main = pass_.products(roles, GIVEN_BLOCK, group, slices, given=True)
     else:
