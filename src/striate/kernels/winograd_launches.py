@@ -14,6 +14,7 @@ from striate.kernels.winograd_volumes import (
     TILE,
     TransformData,
     TransformGradients,
+    position_stride,
     volume_size,
 )
 from striate.layers import Shape
@@ -133,8 +134,9 @@ class _Blocks:
 
 def _transform_volume(isa: Isa, cut: Tiling, blocks: _Blocks, x: str | At | int, to: str) -> Launch:
     """All patches of a volume."""
-    kernel, share = TransformData(cut.step, blocks.room, isa.lanes), quotient(blocks.tiles, CHUNKS)
-    arguments = (x, to, blocks.tiles, blocks.size, share, *cut.arguments)
+    kernel, share = TransformData(cut.step, isa.lanes), quotient(blocks.tiles, CHUNKS)
+    distance = position_stride(cut.channels, blocks.room)
+    arguments = (x, to, blocks.tiles, blocks.size, share, distance, *cut.arguments)
     chunks = quotient(blocks.tiles, share)
     return Launch(kernel, chunks, arguments, room=kernel.scratch(cut.channels))
 

@@ -38,18 +38,17 @@ def volume_size(row: int, blocks: int, room: int) -> int:
 
 @dataclass(frozen=True)
 class TransformData(NativeKernel):
-    """x, transformed, number of tiles, tiles in a block, tiles in a chunk, `Tiling.arguments`.
+    """x, transformed, number of tiles, tiles in a block, tiles in a chunk, `position_stride`,
+    `Tiling.arguments`.
 
-    Transformed is [blocks][36][tiles][channels], with a stride for ``room`` tiles and `SKEW`.
+    Transformed is [blocks][36][tiles][channels], with that stride between positions.
 
     Attributes:
         step: rows (and columns) from one tile to the next.
-        room: the most tiles in a block.
         lanes: of a vector.
     """
 
     step: int
-    room: int
     lanes: int
 
     def scratch(self, channels: int) -> int:
@@ -58,10 +57,9 @@ class TransformData(NativeKernel):
 
     def emit(self, e: Emitter) -> None:
         x, to, between = e.pointer(0), e.pointer(1), e.scratch
-        tiles, most, share = (e.argument(i) for i in range(2, 5))
-        tiling = Tiling.read(e, 5, self.step, TILE)
+        tiles, most, share, distance = (e.argument(i) for i in range(2, 6))
+        tiling = Tiling.read(e, 6, self.step, TILE)
         channels, patch = tiling.channels, between + POSITIONS * e.lanes
-        distance = position_stride(channels, self.room)
         first = e.chunk * share
         with tiling.walk(e, first, e.integer_minimum(tiles - first, share)) as (t, tile):
             number = first + t
