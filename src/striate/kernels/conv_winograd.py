@@ -9,8 +9,9 @@ from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.outputs import output_of
 from striate.kernels.rounding import quotient
+from striate.kernels.winograd_filter_pass import filter_gradient
 from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
-from striate.kernels.winograd_launches import Launches, convolution, filter_gradient, tiling
+from striate.kernels.winograd_launches import Launches, convolution, tiling
 from striate.kernels.winograd_volumes import POSITIONS, TILE
 from striate.layers import Conv, Shape
 from striate.plan import Launch, Lowering, Task

@@ -15,7 +15,7 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
-from striate.kernels.micro_tile import dot_products
+from striate.kernels.micro_tile import LINE, dot_panels
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_tiles import Tiling
@@ -23,27 +23,29 @@ from striate.kernels.winograd_transform import transform
 from striate.kernels.winograd_volumes import (
     AHEAD,
     POSITIONS,
+    SKEW,
     TILE,
-    position_stride,
-    transform_data,
+    Panels,
+    transform_tiles,
 )
 
-SIZES = 13
+SIZES = 14
 """The slot from which on a tiling's numbers stand."""
 
 
 @dataclass(frozen=True)
 class WinogradConvolution(NativeKernel):
-    """x, transformed filters, bias, y, mask, number of tiles, tiles in a block, filters, blocks of
-    filters in a part, parts, rows and columns of the output, values from one of its pixels to the
-    next, `Tiling.arguments`.
+    """x, transformed filters, bias, y, mask, tiles, micro-tiles that hold them, blocks that these
+    are cut in, blocks of filters in a part, parts, filters, rows and columns of the output, values
+    from one of its pixels to the next, `Tiling.arguments`.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
-    Where x is given transformed, it is what `TransformData` leaves.
+    Where x is given transformed, it is what `TransformTiles` leaves.
 
     Attributes:
         step: rows (and columns) of a tile of output.
         room: the most tiles in a block.
+        group: blocks of filters that are multiplied with a position's patches one after the other.
         columns: filters in a block.
         lanes: of a vector.
         bias: whether the sums get a bias.
@@ -55,6 +57,7 @@ class WinogradConvolution(NativeKernel):
 
     step: int
     room: int
+    group: int
     columns: int
     lanes: int
     bias: bool
@@ -64,81 +67,79 @@ class WinogradConvolution(NativeKernel):
 
     @property
     def _product_stride(self) -> int:
-        stride: int = position_stride(self.columns, self.room)
-        return stride
+        """Floats from one position's products to the next, for one block of filters."""
+        return self.columns * self.room + SKEW
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for an input of this depth."""
         corner = 2 * self.step**2 * self.columns
-        own = POSITIONS * (self._product_stride + self.lanes) + corner
+        own = POSITIONS * (self.group * self._product_stride + self.lanes) + corner
         if self.given:
             return 4 * own
-        data: int = POSITIONS * (position_stride(channels, self.room) + channels)
-        return 4 * (own + data)
+        patch = TILE * TILE * channels
+        data: int = Panels(self.room, self.columns).size(channels)
+        return 4 * (own + POSITIONS * self.lanes + patch + data)
 
     def emit(self, e: Emitter) -> None:
         x, filters, bias, y, mask = (e.pointer(i) for i in range(5))
-        tiles, most, depth, part, parts = (e.argument(i) for i in range(5, 10))
-        height, width, pixel = (e.argument(i) for i in range(10, SIZES))
+        tiles, micro_tiles, pieces, part, parts, depth = (e.argument(i) for i in range(5, 11))
+        height, width, pixel = (e.argument(i) for i in range(11, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
-        first, first_block = e.chunk // parts * most, e.chunk % parts * part
-        count = e.integer_minimum(tiles - first, most)
-        products = e.scratch
-        between = products + POSITIONS * self._product_stride
+        block, rows, channels = e.chunk // parts, e.isa.tile_rows, tiling.channels
+        first = block * micro_tiles // pieces * rows
+        count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
+        between = e.scratch + self.group * (POSITIONS * self._product_stride)
         corner = between + POSITIONS * e.lanes
-        distance = position_stride(tiling.channels, self.room)
         if self.given:
-            data = x + e.chunk // parts * (distance * POSITIONS)
+            panels = Panels(micro_tiles * rows, self.columns)
+            data = x + first * self.columns
         else:
-            data = corner + 2 * self.step**2 * self.columns
-            patch = data + distance * POSITIONS
-            self._transform_data(e, tiling, (first, count), (x, patch, between), data)
-        size = tiling.channels * (POSITIONS * self.columns)
-        blocks = (depth + (self.columns - 1)) // self.columns
+            panels, room = Panels(self.room, self.columns), corner + 2 * self.step**2 * self.columns
+            data = room + (channels * (TILE * TILE) + POSITIONS * e.lanes)
+            volumes, whole = (x, data), (e.integer(0), channels)
+            transform_tiles(e, tiling, volumes, (first, count), whole, panels, room)
+        size = channels * (POSITIONS * self.columns)
+        first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
-        with e.loop(last_block, start=first_block) as block:
-            factors = data, filters + block * size
-            self._multiply(e, factors, products, (count, tiling.channels))
-            k = block * self.columns
-            to = Target(bias + k, y + k, mask + k)
-            output = Output(height, width, pixel, e.integer_minimum(depth - k, self.columns))
-            with tiling.walk(e, first, count) as (t, tile):
-                source = products + t * self.columns
-                self._transform_back(e, source, to, tile, output, (between, corner))
-
-    def _transform_data(
-        self,
-        e: Emitter,
-        tiling: Tiling,
-        tiles: tuple[Value, Value],
-        sources: tuple[Pointer, Pointer, Pointer],
-        data: Pointer,
-    ) -> None:
-        """The patches of some tiles; sources are x and room for a patch and for vectors."""
-        (x, patch, between), channels = sources, tiling.channels
-        distance = position_stride(channels, self.room)
-        with tiling.walk(e, *tiles) as (t, tile):
-            seen = tiling.patch(e, x, tile, patch, channels)
-            transform_data(e, tiling, seen, data + t * channels, distance, between)
+        with e.loop(last_block, start=first_block, step=self.group) as start:
+            together = e.integer_minimum(last_block - start, self.group)
+            factors = data, filters + start * size
+            self._multiply(e, factors, panels, (count, channels, together))
+            with e.loop(together) as number:
+                k = (start + number) * self.columns
+                to = Target(bias + k, y + k, mask + k)
+                wanted = e.integer_minimum(depth - k, self.columns)
+                output = Output(height, width, pixel, wanted)
+                products = e.scratch + number * (POSITIONS * self._product_stride)
+                with tiling.walk(e, first, count) as (t, tile):
+                    source = products + t * self.columns
+                    self._transform_back(e, source, to, tile, output, (between, corner))
 
     def _multiply(
         self,
         e: Emitter,
         factors: tuple[Pointer, Pointer],
-        products: Pointer,
-        sizes: tuple[Value, Value],
+        panels: Panels,
+        sizes: tuple[Value, Value, Value],
     ) -> None:
-        """For each position: tiles x channels times channels x one block of filters."""
-        (data, filters), (count, depth), rows = factors, sizes, e.isa.tile_rows
-        distance = position_stride(depth, self.room)
-        shape = rows, self.columns // e.lanes
-        with e.loop(POSITIONS) as p, e.loop(count, step=rows) as t:
-            tile = data + p * distance + t * depth, filters + p * (depth * self.columns)
-            target = products + p * self._product_stride + t * self.columns
-            totals = dot_products(e, tile, (depth, depth), shape, self.columns)
-            for r, row in enumerate(totals):
-                for v, total in enumerate(row):
-                    target.store_vector(total, r * self.columns + v * e.lanes)
+        """For each position: tiles x channels times channels x a group of blocks of filters."""
+        (data, filters), (count, depth, together), rows = factors, sizes, e.isa.tile_rows
+        of_position = depth * self.columns
+        of_block = of_position * POSITIONS
+        with e.loop(POSITIONS) as p, e.loop(together) as number:
+            weights = filters + (number * of_block + p * of_position)
+            target = e.scratch + (number * POSITIONS + p) * self._product_stride
+            following = e.select(number + 1 < together, number + 1, 0) * of_block
+            turns = e.select(number + 1 < together, p, p + 1)
+            ahead = filters + (following + turns * of_position)
+            with e.loop(count, step=rows) as t:
+                tile = data + (p * panels.position + t * self.columns), weights
+                fetched = ahead + t // rows * (depth * LINE)
+                totals = dot_panels(e, tile, (depth, panels.panel), fetched)
+                place = target + t * self.columns
+                for r, line in enumerate(totals):
+                    for v, total in enumerate(line):
+                        place.store_vector(total, r * self.columns + v * e.lanes)
 
     def _transform_back(
         self,

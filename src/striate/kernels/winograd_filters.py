@@ -9,7 +9,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.shuffles import transpose
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import minimal
-from striate.kernels.winograd_transform import combine
+from striate.kernels.winograd_transform import multiply
 
 TILE = 6
 
@@ -18,10 +18,8 @@ def _transformed(e: Emitter, taps: list[list[Value]]) -> list[list[Value]]:
     """G·w·Gᵀ of a square of vectors: 6 x 6 vectors."""
     size = len(taps)
     matrix = minimal(TILE + 1 - size, size).filter
-    half = [
-        [combine(e, row, [taps[i][j] for i in range(size)]) for j in range(size)] for row in matrix
-    ]
-    return [[combine(e, row, half_row) for row in matrix] for half_row in half]
+    columns = [multiply(e, matrix, [taps[i][j] for i in range(size)]) for j in range(size)]
+    return [multiply(e, matrix, half) for half in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True)

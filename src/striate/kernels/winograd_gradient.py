@@ -1,9 +1,8 @@
 """Backward-filter by Winograd: F(3x3, 4x4) and F(5x5, 2x2), the gradient of a filter as a tile.
 
 The 6x6 patches of input are transformed as in the forward pass, the tiles of the output's
-gradient as if they were filters; for each of 36 positions their product is summed over all tiles
-of a slice of the batch, and only the sum is transformed back. Slices are added up afterwards, in a
-fixed order, as those of direct convolution are.
+gradient as if they were filters; for each of 36 positions their product is summed over all tiles,
+and only the sum is transformed back.
 """
 
 from __future__ import annotations
@@ -12,190 +11,169 @@ from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.kernels.memory_ops import copy, fill
-from striate.kernels.micro_tile import add_products
-from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.winograd_matrices import minimal
+from striate.kernels.memory_ops import fill
+from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_sums import Products, Sums, position_stride, transform_back
 from striate.kernels.winograd_tiles import NUMBERS, Tiling
-from striate.kernels.winograd_transform import transform
-from striate.kernels.winograd_volumes import (
-    POSITIONS,
-    TILE,
-    position_stride,
-    transform_data,
-    transform_gradient,
-)
+from striate.kernels.winograd_volumes import POSITIONS, TILE, Panels, transform_tiles
 
-SIZES = 7
-"""The slot from which on the numbers of the two tilings stand."""
+SIZES = 8
+"""The slot from which on the numbers of two tilings stand."""
 
 
 @dataclass(frozen=True)
-class WinogradFilterGradient(NativeKernel):
-    """x, dy, the bias's sums, partial sums, number of tiles, slices that they are cut in, blocks of
-    filters in a chunk, `Tiling.arguments` of the patches of input and of the tiles of the output's
-    gradient.
+class WinogradProducts(NativeKernel):
+    """x, dy, sums, sums for the bias, tiles, slices that they are cut in, filters in a part, parts,
+    `Tiling.arguments` of the patches of input and of the tiles of the output's gradient.
 
-    One chunk is one slice of the tiles and one group of blocks of filters. A partial block is
-    [cells · channels + 1][columns]; its last row is the bias's. Where x and dy are given
-    transformed, they are what `TransformData` and `TransformGradients` leave, and there is one
-    slice; else the bias's sums are made here.
+    One chunk is one slice of the tiles and one part of the filters: a few tiles at a time are
+    transformed to private memory and added to its sums, which stay in a cache. Sums are
+    [slices][36][filters][channels] and [slices][filters].
 
     Attributes:
         step: rows (and columns) of a tile of the gradient.
-        tiles: in a block that is transformed at once.
-        columns: filters in a block.
+        room: tiles that are transformed at a time.
+        columns: channels in a panel.
+        left: filters behind the last whole micro-tile of a whole panel, and of the last one.
+        narrow: vectors of channels in the last panel, where it is not whole; else 0.
+        bias: whether there is one.
         lanes: of a vector.
-        left: channels behind the last whole micro-tile.
-        given: whether x and dy are transformed already.
     """
 
     step: int
-    tiles: int
+    room: int
     columns: int
+    left: tuple[int, int]
+    narrow: int
+    bias: bool
     lanes: int
-    left: int
-    given: bool = False
 
-    def scratch(self, channels: int, filters: int, group: int) -> int:
-        """Bytes of private memory for an input and a gradient of these depths, and so many blocks
-        of filters in a chunk."""
-        sums = POSITIONS * (group * channels * self.columns + self.lanes)
-        if self.given:
-            return 4 * sums
-        data: int = position_stride(channels, self.tiles) + position_stride(
-            self.columns, self.tiles
-        )
-        patches = TILE * TILE * channels + self.step**2 * filters
-        return 4 * (sums + POSITIONS * data + patches + group * self.columns)
-
-    @property
-    def _size(self) -> int:
-        """Rows (and columns) of a filter."""
-        return TILE + 1 - self.step
+    def scratch(self, channels: int, filters: int, part: int) -> int:
+        """Bytes of private memory, for so many filters in a part."""
+        panels = Panels(self.room, self.columns)
+        corner = max(TILE**2 * channels, self.step**2 * filters)
+        tiles: int = panels.size(channels) + panels.size(part)
+        return 4 * (self.columns + POSITIONS * self.lanes + corner + tiles)
 
     def emit(self, e: Emitter) -> None:
-        tiles, slices, group = (e.argument(i) for i in range(4, SIZES))
+        tiles, slices, share, parts = (e.argument(i) for i in range(4, SIZES))
         inputs = Tiling.read(e, SIZES, self.step, TILE)
         outputs = Tiling.read(e, SIZES + NUMBERS, self.step, self.step)
-        blocks = outputs.channels // self.columns
-        groups = (blocks + (group - 1)) // group
-        part, first_block = e.chunk // groups, e.chunk % groups * group
-        count = e.integer_minimum(blocks - first_block, group)
-        of_filters = _Group(self, inputs, outputs, (first_block, count), e)
-        fill(e, of_filters.sums, of_filters.each * count)
-        if not self.given:
-            fill(e, of_filters.biases, count * self.columns)
-        start, stop = part * tiles // slices, (part + 1) * tiles // slices
-        with e.loop(stop, start=start, step=self.tiles) as first:
-            of_filters.add(first, e.integer_minimum(stop - first, self.tiles))
-        with e.loop(count) as block:
-            size = (inputs.channels * self._size**2 + 1) * self.columns
-            to = e.pointer(3) + (part * blocks + first_block + block) * size
-            sums = of_filters.sums + block * of_filters.each
-            self._transform_back(e, sums, to, inputs.channels, e.scratch)
-            bias = of_filters.biases + block * self.columns
-            copy(e, to + (size - self.columns), bias, self.columns)
-
-    def _transform_back(
-        self, e: Emitter, sums: Pointer, to: Pointer, channels: Value, between: Pointer
-    ) -> None:
-        """From 36 positions of every channel to the filters' cells, for one block."""
-        matrix = minimal(self._size, self.step).output
-        with e.loop(channels) as c, e.loop(self.columns, step=e.lanes) as v:
-
-            def load(column: Value, i: int) -> Value:
-                return sums.vector(((column + i * TILE) * channels + c) * self.columns + v)
-
-            def store(i: Value, j: int, value: Value) -> None:
-                place = ((i * self._size + j) * channels + c) * self.columns + v
-                to.store_vector(value, place)
-
-            transform(e, matrix, load, store, between)
+        number, k = e.chunk // parts, e.chunk % parts * share
+        depth, filters = inputs.channels, outputs.channels
+        own = depth, e.integer_minimum(filters - k, share)
+        stride = position_stride(filters, depth)
+        sums = Sums(e.pointer(2) + number * (stride * POSITIONS), depth, stride).at(k, 0)
+        zeros, room, panels = e.scratch, e.scratch + self.columns, Panels(self.room, self.columns)
+        fill(e, zeros, self.columns)
+        corner = e.integer_maximum(depth * TILE**2, filters * self.step**2)
+        patches = room + (corner + POSITIONS * e.lanes)
+        gradients = patches + panels.size(depth)
+        start, stop = number * tiles // slices, (number + 1) * tiles // slices
+        with e.loop(stop, start=start, step=self.room) as first:
+            count = e.integer_minimum(stop - first, self.room)
+            some, every = (first, count), (e.integer(0), depth)
+            transform_tiles(e, inputs, (e.pointer(0), patches), some, every, panels, room)
+            part = (k, own[1])
+            transform_tiles(e, outputs, (e.pointer(1), gradients), some, part, panels, room)
+            begins = first.equals(start)
+            kept = (panels, own, count, begins, zeros, self.left, self.narrow)
+            products = Products(e, patches, gradients, *kept)
+            with e.loop(POSITIONS) as position:
+                products.add(position, sums)
+            if self.bias:
+                products.add_biases(e.pointer(3) + (number * filters + k))
 
 
-class _Group:
-    """The blocks of filters of a chunk, and their sums.
+@dataclass(frozen=True)
+class WinogradGradientBack(NativeKernel):
+    """Sums, sums for the bias, gradient of the filters, gradient of the bias, slices, channels,
+    filters, filters in a chunk.
 
     Attributes:
-        sums: [blocks][36][channels][columns].
-        each: sums of one block.
-        biases: [blocks][columns].
+        size: rows (and columns) of a filter.
+        bias: whether there is one.
+        lanes: of a vector.
     """
 
-    def __init__(
-        self,
-        kernel: WinogradFilterGradient,
-        inputs: Tiling,
-        outputs: Tiling,
-        blocks: tuple[Value, Value],
-        e: Emitter,
-    ) -> None:
-        self.kernel, self.inputs, self.outputs, self.e = kernel, inputs, outputs, e
-        self.first_block, self.count = blocks
-        self.each = inputs.channels * (POSITIONS * kernel.columns)
-        self.sums = e.scratch + POSITIONS * e.lanes
-        room = self.sums + self.each * self.count
-        own = self.first_block * kernel.columns
-        self.biases = e.pointer(2) + own if kernel.given else room
-        self.room = room + self.count * kernel.columns
+    size: int
+    bias: bool
+    lanes: int
 
     @property
-    def _distances(self) -> tuple[Operand, Operand]:
-        """From one position to the next, of the patches and of the gradient's tiles."""
-        kernel = self.kernel
-        return (
-            position_stride(self.inputs.channels, kernel.tiles),
-            position_stride(kernel.columns, kernel.tiles),
+    def private(self) -> int:
+        return 4 * POSITIONS * self.lanes
+
+    def emit(self, e: Emitter) -> None:
+        slices, channels, filters, share = (e.argument(i) for i in range(4, 8))
+        first = e.chunk * share
+        count = e.integer_minimum(filters - first, share)
+        stride = position_stride(filters, channels)
+        sums = Sums(e.pointer(0), channels, stride).at(first, 0)
+        to = e.pointer(2) + first * (self.size**2 * channels)
+        of_slices = sums, slices, stride * POSITIONS
+        transform_back(e, self.size, of_slices, to, (channels, count), channels, e.scratch)
+        if self.bias:
+            with e.when(e.chunk.equals(0)):
+                self._add_biases(e, e.pointer(1), e.pointer(3), (slices, filters))
+
+    def _add_biases(
+        self, e: Emitter, sums: Pointer, to: Pointer, sizes: tuple[Value, Value]
+    ) -> None:
+        slices, filters = sizes
+        with e.loop(filters, step=e.lanes) as k:
+            total = e.variable(sums.vector(k))
+            with e.loop(slices, start=1) as part:
+                total.value = total.value + sums.vector(part * filters + k)
+            to.store_vector(total.value, k)
+
+
+@dataclass(frozen=True)
+class WinogradWholeGradient(NativeKernel):
+    """Transformed patches, transformed gradients, gradient of the filters, gradient of the bias,
+    tiles, room of the `Panels`, channels, filters, parts of the channels, channels and filters of a
+    part, which are whole panels.
+
+    One chunk is one part of the channels and of the filters, with all tiles: its sums stay in
+    private memory and are transformed back at once.
+
+    Attributes:
+        size: rows (and columns) of a filter.
+        columns, left, narrow, bias, lanes: see `WinogradProducts`.
+    """
+
+    size: int
+    columns: int
+    left: tuple[int, int]
+    narrow: int
+    bias: bool
+    lanes: int
+
+    def scratch(self, channels: int, filters: int) -> int:
+        """Bytes of private memory, for so many channels and filters in a part."""
+        sums: int = POSITIONS * position_stride(filters, channels)
+        return 4 * (self.columns + POSITIONS * self.lanes + sums)
+
+    def emit(self, e: Emitter) -> None:
+        tiles, room, channels, filters, across, width, height = (
+            e.argument(i) for i in range(4, 11)
         )
-
-    def add(self, first: Value, here: Value) -> None:
-        """Add up a block of tiles: the first of them, and how many there are."""
-        if self.kernel.given:
-            self._add_given(first // self.kernel.tiles, here)
-        else:
-            self._add_own(first, here)
-
-    def _add_given(self, number: Value, here: Value) -> None:
-        e, (distance, gradient_distance) = self.e, self._distances
-        blocks = self.outputs.channels // self.kernel.columns
-        data = e.pointer(0) + number * (distance * POSITIONS)
-        size = gradient_distance * POSITIONS
-        gradients = e.pointer(1) + (number * blocks + self.first_block) * size
-        with e.loop(self.count) as block:
-            self._multiply(data, gradients + block * size, block, here)
-
-    def _add_own(self, first: Value, here: Value) -> None:
-        e, (distance, gradient_distance), between = self.e, self._distances, self.e.scratch
-        inputs, outputs, columns = self.inputs, self.outputs, self.kernel.columns
-        gradients = self.room
-        data = gradients + gradient_distance * POSITIONS
-        patch = data + distance * POSITIONS
-        corner = patch + inputs.patch_values
-        with inputs.walk(e, first, here) as (t, tile):
-            where = inputs.patch(e, e.pointer(0), tile, patch, inputs.channels)
-            to = data + t * inputs.channels
-            transform_data(e, inputs, where, to, distance, between)
-        with e.loop(self.count) as block:
-            dy = e.pointer(1) + (self.first_block + block) * columns
-            bias = self.biases + block * columns
-            with outputs.walk(e, first, here) as (t, tile):
-                where = outputs.patch(e, dy, tile, corner, columns)
-                target = gradients + t * columns, bias
-                sizes = gradient_distance, columns
-                transform_gradient(e, outputs, where, target, sizes, between)
-            self._multiply(data, gradients, block, here)
-
-    def _multiply(self, data: Pointer, gradients: Pointer, block: Value, here: Value) -> None:
-        """For each position: channels x tiles times tiles x one block, added to the sums."""
-        e, (distance, gradient_distance), depth = self.e, self._distances, self.inputs.channels
-        rows, columns, left = e.isa.tile_rows, self.kernel.columns, self.kernel.left
-        sums, terms, whole = self.sums + block * self.each, (here, depth), depth - left
-        with e.loop(POSITIONS) as p:
-            x, dy = data + p * distance, gradients + p * gradient_distance
-            to = sums + p * (depth * columns)
-            with e.loop(whole, step=rows) as c:
-                add_products(e, (x + c, dy), to + c * columns, terms, (rows, columns))
-            if left:
-                last = to + whole * columns
-                add_products(e, (x + whole, dy), last, terms, (left, columns))
+        c, k = e.chunk % across * width, e.chunk // across * height
+        own = e.integer_minimum(channels - c, width), e.integer_minimum(filters - k, height)
+        panels, between = Panels(room, self.columns), e.scratch + self.columns
+        fill(e, e.scratch, self.columns)
+        sums = Sums(between + POSITIONS * e.lanes, width, position_stride(height, width))
+        begins = tiles.equals(tiles)
+        products = Products(
+            e,
+            e.pointer(0) + c // self.columns * panels.panel,
+            e.pointer(1) + k // self.columns * panels.panel,
+            *(panels, own, tiles, begins, e.scratch, self.left, self.narrow),
+        )
+        with e.loop(POSITIONS) as position:
+            products.add(position, sums)
+        to = e.pointer(2) + (k * (self.size**2 * channels) + c)
+        transform_back(e, self.size, (sums, e.integer(1), 0), to, own, channels, between)
+        if self.bias:
+            with e.when(c.equals(0)):
+                products.add_biases(e.pointer(3) + k)

@@ -9,7 +9,6 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place, walk
 from striate.kernels.memory_ops import copy, fill
 from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.winograd_matrices import Minimal, minimal
 
 NUMBERS = 7
 """Numbers of a tiling that are arguments of a launch."""
@@ -56,11 +55,6 @@ class Tiling:
     def per_image(self) -> Operand:
         """Tiles of one image."""
         return self.rows * self.columns
-
-    @property
-    def minimal(self) -> Minimal:
-        """The matrices with which a patch gives a tile of ``step`` outputs."""
-        return minimal(self.step, self.size - self.step + 1)
 
     @property
     def patch_values(self) -> Operand:

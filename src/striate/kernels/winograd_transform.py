@@ -1,8 +1,13 @@
-"""Winograd's transforms of tiles: a small constant matrix on both sides of a square of vectors."""
+"""Winograd's transforms of tiles: a small constant matrix on both sides of a square of vectors.
+
+The points of the matrices are 0, ±1, ±2 and infinity. What belongs to a point and to its opposite
+differs only in the sign of every second term: even and odd terms are summed up once for both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.values import Pointer, Value
@@ -10,9 +15,10 @@ from striate.kernels.winograd_matrices import Matrix
 
 Load = Callable[[Value, int], Value]
 Store = Callable[[Value, int, Value], None]
+Row = Sequence[float]
 
 
-def combine(e: Emitter, row: tuple[float, ...], values: list[Value]) -> Value:
+def combine(e: Emitter, row: Row, values: Sequence[Value]) -> Value:
     """The sum of row[i]·values[i], without the multiplications by 0, 1 and -1."""
     total: Value | None = None
     for factor, value in sorted(zip(row, values, strict=True), key=lambda pair: -pair[0]):
@@ -30,6 +36,54 @@ def combine(e: Emitter, row: tuple[float, ...], values: list[Value]) -> Value:
     return total
 
 
+def multiply(e: Emitter, matrix: Matrix, values: Sequence[Value]) -> list[Value]:
+    """matrix · values."""
+    columns = list(zip(*matrix, strict=True))
+    inputs = dict(_opposites(columns))
+    if inputs:
+        return _with_opposite_inputs(e, columns, list(values), inputs)
+    outputs = dict(_opposites(matrix))
+    found: dict[int, Value] = {}
+    for i, j in outputs.items():
+        even, odd = (combine(e, _every_second(matrix[i], start), values) for start in (0, 1))
+        found[i] = even + odd
+        found[j] = even - odd if matrix[i][::2] == matrix[j][::2] else odd - even
+    rest = set(range(len(matrix))) - set(found)
+    found |= {i: combine(e, matrix[i], values) for i in rest}
+    return [found[i] for i in range(len(matrix))]
+
+
+def _with_opposite_inputs(
+    e: Emitter, columns: Sequence[Row], values: list[Value], pairs: dict[int, int]
+) -> list[Value]:
+    """The same where columns are opposites: their values' sums and differences are formed once."""
+    alone = [i for i in range(len(columns)) if i not in pairs and i not in pairs.values()]
+    sums = {i: (values[i] + values[j], values[i] - values[j]) for i, j in pairs.items()}
+    found = []
+    for r in range(len(columns[0])):
+        used = [sums[i][r % 2] for i in pairs] + [values[i] for i in alone]
+        found.append(combine(e, [columns[i][r] for i in (*pairs, *alone)], used))
+    return found
+
+
+def _opposites(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
+    """Pairs of neighbouring rows that differ only in the signs of their even, or of their odd,
+    terms, and have both kinds."""
+    for i, (row, following) in enumerate(pairwise(rows)):
+        even, odd = (_every_second(row, start) for start in (0, 1))
+        both = any(even) and any(odd)
+        same = [a + b for a, b in zip(even, odd, strict=True)]
+        flipped = [a - b for a, b in zip(even, odd, strict=True)]
+        negative = [-value for value in flipped]
+        if both and list(row) == same and list(following) in (flipped, negative):
+            yield i, i + 1
+
+
+def _every_second(row: Row, start: int) -> list[float]:
+    """The even or odd terms; 0 for the others."""
+    return [value if i % 2 == start else 0.0 for i, value in enumerate(row)]
+
+
 def transform(e: Emitter, matrix: Matrix, load: Load, store: Store, between: Pointer) -> None:
     """matrix · tile · matrixᵀ for one vector of channels.
 
@@ -43,9 +97,9 @@ def transform(e: Emitter, matrix: Matrix, load: Load, store: Store, between: Poi
     many, few = len(matrix[0]), len(matrix)
     with e.loop(many) as column:
         values = [load(column, i) for i in range(many)]
-        for i, row in enumerate(matrix):
-            between.store_vector(combine(e, row, values), (column + i * many) * e.lanes)
+        for i, value in enumerate(multiply(e, matrix, values)):
+            between.store_vector(value, (column + i * many) * e.lanes)
     with e.loop(few) as out:
         values = [between.vector((out * many + j) * e.lanes) for j in range(many)]
-        for j, row in enumerate(matrix):
-            store(out, j, combine(e, row, values))
+        for j, value in enumerate(multiply(e, matrix, values)):
+            store(out, j, value)

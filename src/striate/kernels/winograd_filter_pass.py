@@ -1,0 +1,139 @@
+"""The launches of backward-filter by Winograd: how tiles, channels and filters are cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.isa import Isa
+from striate.kernels.rounding import multiple, quotient
+from striate.kernels.winograd_gradient import (
+    WinogradGradientBack,
+    WinogradProducts,
+    WinogradWholeGradient,
+)
+from striate.kernels.winograd_launches import Launches, tiling, transform
+from striate.kernels.winograd_sums import position_stride
+from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.winograd_volumes import POSITIONS, Panels
+from striate.plan import Launch, Task
+
+ROOM = 48
+"""Tiles that a chunk transforms at a time: they stay in the second-level cache."""
+PART = 64
+"""Filters, and channels, of a part: its sums stay in the second-level cache."""
+MOST_WHOLE = 32 * 2**20
+"""Bytes of transformed volumes that are worth their way through memory."""
+CHUNKS = 16
+"""Wanted chunks."""
+
+
+@dataclass(frozen=True)
+class _FilterGradient:
+    """A backward-filter pass in the making: the task, and both volumes in tiles."""
+
+    isa: Isa
+    task: Task
+    data: Tiling
+    gradients: Tiling
+
+    @property
+    def tiles(self) -> int:
+        return self.task.batch * int(self.data.per_image)
+
+    @property
+    def depths(self) -> tuple[int, int]:
+        """Channels and filters."""
+        return self.task.inputs[0].channels, self.task.output.channels
+
+    @property
+    def part(self) -> int:
+        """Channels, and filters, of a part."""
+        return multiple(PART, self.isa.tile_columns)
+
+    @property
+    def parts(self) -> tuple[int, int]:
+        """Of the channels and of the filters."""
+        channels, filters = self.depths
+        return quotient(channels, self.part), quotient(filters, self.part)
+
+    @property
+    def volumes(self) -> dict[str, int]:
+        """Bytes of both transformed volumes."""
+        panels = Panels(self.tiles, self.isa.tile_columns)
+        patches, gradients = (4 * int(panels.size(depth)) for depth in self.depths)
+        return {"patches": patches, "gradients": gradients}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the parts make enough chunks with all tiles, and the volumes are small enough."""
+        enough = self.parts[0] * self.parts[1] >= CHUNKS
+        return enough and sum(self.volumes.values()) <= MOST_WHOLE
+
+    def _ends(self, part: int) -> dict[str, int | bool | tuple[int, int]]:
+        """What of a kernel follows from where panels end."""
+        (channels, filters), columns, rows = self.depths, self.isa.tile_columns, self.isa.tile_rows
+        left = min(columns, part, filters) % rows, filters % columns % rows
+        narrow = channels % columns // self.isa.lanes
+        return {"left": left, "narrow": narrow, "bias": self.task.what.bias}
+
+    def whole(self) -> Launches:
+        """Both volumes transformed, then a launch over the parts."""
+        isa, (channels, filters), part = self.isa, self.depths, self.part
+        size, tiles, bias = self.task.what.window.size[0], self.tiles, self.task.what.bias
+        kernel = WinogradWholeGradient(
+            size,
+            isa.tile_columns,
+            lanes=isa.lanes,
+            **self._ends(part),  # type: ignore[arg-type]
+        )
+        roles = ("scratch.patches", "scratch.gradients", "dw.w", "dw.b" if bias else 0)
+        sizes = (tiles, tiles, channels, filters, self.parts[0], part, part)
+        chunks, room = self.parts[0] * self.parts[1], kernel.scratch(part, part)
+        launches = (
+            transform(isa, self.data, "x0", "scratch.patches", tiles, tiles),
+            transform(isa, self.gradients, "dy", "scratch.gradients", tiles, tiles),
+            Launch(kernel, chunks, (*roles, *sizes), room=room),
+        )
+        return launches, self.volumes
+
+    def in_slices(self) -> Launches:
+        """Every chunk transforms what it needs; the sums of slices are added up afterwards."""
+        isa, (channels, filters), conv = self.isa, self.depths, self.task.what
+        share = min(filters, self.part)
+        parts, size, lanes = quotient(filters, share), conv.window.size[0], isa.lanes
+        slices = max(1, min(quotient(self.tiles, ROOM), quotient(CHUNKS, parts)))
+        kernel = WinogradProducts(
+            *(self.data.step, ROOM, isa.tile_columns),
+            lanes=lanes,
+            **self._ends(share),  # type: ignore[arg-type]
+        )
+        sums = ("scratch.sums", "scratch.biases")
+        tilings = (*self.data.arguments, *self.gradients.arguments)
+        main = Launch(
+            *(kernel, slices * parts),
+            ("x0", "dy", *sums, self.tiles, slices, share, parts, *tilings),
+            room=kernel.scratch(channels, filters, share),
+        )
+        of_chunk = quotient(filters, CHUNKS)
+        to = ("dw.w", "dw.b" if conv.bias else 0)
+        back = Launch(
+            *(WinogradGradientBack(size, conv.bias, lanes), quotient(filters, of_chunk)),
+            (*sums, *to, slices, channels, filters, of_chunk),
+        )
+        values = POSITIONS * position_stride(filters, channels)
+        scratch = {"sums": 4 * slices * values, "biases": 4 * slices * filters}
+        return (main, back), scratch
+
+
+def filter_gradient(isa: Isa, task: Task) -> Launches:
+    """The gradient of a CONV's filters and bias.
+
+    Where channels and filters make enough parts, both volumes are transformed before, and each part
+    is summed up over all tiles. Else the tiles are cut in slices, whose chunks transform them.
+    """
+    conv, (x,), y = task.what, task.inputs, task.output
+    size, sides = conv.window.size[0], conv.window.sides
+    data = tiling(x, y, (sides[0], sides[2]), size)
+    outputs = (y.height, y.width, y.channels, (0, 0), data.rows, data.columns)
+    pass_ = _FilterGradient(isa, task, data, Tiling(*outputs, data.step, data.step))
+    return pass_.whole() if pass_.is_whole else pass_.in_slices()

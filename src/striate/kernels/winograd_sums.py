@@ -1,0 +1,164 @@
+"""The sums of backward-filter by Winograd: filters x channels for each of 36 positions, from tiles
+that lie in panels; and the way back from them to the cells of the filters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.emitter import Emitter
+from striate.kernels.micro_tile import sum_products
+from striate.kernels.values import Operand, Pointer, Value
+from striate.kernels.winograd_matrices import POINTS, minimal
+from striate.kernels.winograd_transform import transform
+from striate.kernels.winograd_volumes import SKEW, TILE, Panels
+
+ONES = TILE + 1
+"""The position of the point 1 in both directions: there a transformed tile is the sum of its
+values, divided twice by the product of the point's distances to the others."""
+SUM_OF_TILE = float(((1 - POINTS[0]) * (1 - POINTS[2]) * (1 - POINTS[3]) * (1 - POINTS[4])) ** 2)
+
+
+def position_stride(filters: Operand, channels: Operand) -> Operand:
+    """Floats from one position's sums to the next."""
+    return filters * channels + SKEW
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Where sums lie.
+
+    Attributes:
+        start: the first one.
+        row: from one filter's to the next.
+        position: from one position's to the next.
+    """
+
+    start: Pointer
+    row: Operand
+    position: Operand
+
+    def at(self, k: Operand, c: Operand) -> Sums:
+        """The same from a filter and a channel on."""
+        return Sums(self.start + (k * self.row + c), self.row, self.position)
+
+    def of(self, position: Value) -> Sums:
+        """The same from a position on."""
+        return Sums(self.start + position * self.position, self.row, self.position)
+
+
+@dataclass(frozen=True)
+class Products:
+    """Products of transformed patches and gradients of some tiles.
+
+    Attributes:
+        e: the emitter.
+        patches, gradients: the first panel of each.
+        panels: how they lie.
+        own: channels and filters.
+        tiles: how many are summed up.
+        begins: whether the sums start with them.
+        zeros: a panel's columns of them.
+        left: filters behind the last whole micro-tile of a whole panel, and of the last one.
+        narrow: vectors of channels in the last panel of the volume, where it is not whole; else 0.
+    """
+
+    e: Emitter
+    patches: Pointer
+    gradients: Pointer
+    panels: Panels
+    own: tuple[Value, Value]
+    tiles: Value
+    begins: Value
+    zeros: Pointer
+    left: tuple[int, int]
+    narrow: int
+
+    def add(self, position: Value, sums: Sums) -> None:
+        """Add up the tiles for one position."""
+        e, (channels, filters), columns = self.e, self.own, self.panels.columns
+        here, to = position * self.panels.position, sums.of(position)
+        whole = channels // columns * columns
+        with e.loop(filters, step=columns) as k:
+            gradients = self.gradients + (k // columns * self.panels.panel + here)
+            wanted = e.integer_minimum(filters - k, columns)
+            patches = self.patches + here
+            with e.loop(whole, step=columns) as c:
+                panel = patches + c // columns * self.panels.panel
+                self._panel(panel, gradients, to.at(k, c), (wanted, columns))
+            if self.narrow:
+                with e.when(whole < channels):
+                    panel = patches + whole // columns * self.panels.panel
+                    size = wanted, self.narrow * e.lanes
+                    self._panel(panel, gradients, to.at(k, whole), size)
+
+    def _panel(
+        self, patches: Pointer, gradients: Pointer, to: Sums, size: tuple[Value, int]
+    ) -> None:
+        """One panel of filters x one of channels, or as many of both as are wanted."""
+        e, (wanted, columns), height = self.e, size, self.e.isa.tile_rows
+        whole = wanted // height * height
+        with e.loop(whole, step=height) as k:
+            self._tile(patches, gradients + k, to.at(k, 0), (height, columns))
+        for left in sorted({*self.left} - {0}):
+            with e.when((wanted - whole).equals(left)):
+                self._tile(patches, gradients + whole, to.at(whole, 0), (left, columns))
+
+    def _tile(self, patches: Pointer, gradients: Pointer, to: Sums, shape: tuple[int, int]) -> None:
+        e, vectors = self.e, range(0, shape[1], self.e.lanes)
+        places = [to.start + to.row * r for r in range(shape[0])]
+        before = [e.select_pointer(self.begins, self.zeros, place) for place in places]
+        starts = [[place.vector(v) for v in vectors] for place in before]
+        columns = self.panels.columns
+        totals = sum_products(e, (gradients, patches), (self.tiles, columns), starts, columns)
+        for place, line in zip(places, totals, strict=True):
+            for v, total in zip(vectors, line, strict=True):
+                place.store_vector(total, v)
+
+    def add_biases(self, sums: Pointer) -> None:
+        """Add up the transformed gradients where they are the sums of tiles."""
+        e, columns = self.e, self.panels.columns
+        with e.loop(self.own[1], step=e.lanes) as k:
+            panel = self.gradients + (k // columns * self.panels.panel + k % columns)
+            source, total = panel + self.panels.position * ONES, e.variable(e.splat(0.0))
+            with e.loop(self.tiles) as t:
+                total.value = total.value + source.vector(t * columns)
+            before = e.select(self.begins, e.splat(0.0), sums.vector(k))
+            sums.store_vector(before + total.value * SUM_OF_TILE, k)
+
+
+def transform_back(
+    e: Emitter,
+    size: int,
+    sums: tuple[Sums, Operand, Operand],
+    to: Pointer,
+    own: tuple[Value, Value],
+    depth: Value,
+    between: Pointer,
+) -> None:
+    """From the sums of 36 positions to the cells of some filters.
+
+    Args:
+        e: the emitter.
+        size: rows (and columns) of a filter.
+        sums: of the first slice; how many slices there are; floats from one to the next.
+        to: the first cell: [filters][size][size][depth].
+        own: how many channels and filters.
+        depth: of the filters.
+        between: room for 36 vectors.
+    """
+    matrix, (first, slices, apart) = minimal(size, TILE + 1 - size).output, sums
+    with e.loop(own[1]) as k, e.loop(own[0], step=e.lanes) as c:
+        source, target = first.at(k, c), to + (k * (size**2 * depth) + c)
+
+        def load(column: Value, i: int) -> Value:
+            place = source.start + (column + i * TILE) * source.position
+            total = e.variable(place.vector())
+            with e.loop(slices, start=1) as part:
+                total.value = total.value + place.vector(part * apart)
+            return total.value
+
+        def store(i: Value, j: int, value: Value) -> None:
+            target.store_vector(value, (i * size + j) * depth)
+
+        transform(e, matrix, load, store, between)
