@@ -55,9 +55,8 @@ def convolution(
         pixel: values from one pixel of the output to the next; None if it is as deep as y.
     """
     blocks = _Blocks.of(isa, batch * int(cut.per_image), y.channels)
-    before, scratch = list[Launch](), {}
+    before, scratch = list[Launch](), dict[str, int]()
     if blocks.given:
-        # The last micro-tile is read whole.
         room = blocks.micro_tiles * isa.tile_rows
         before.append(transform(isa, cut, roles[0], "scratch.transformed", blocks.tiles, room))
         roles = ("scratch.transformed", *roles[1:])
