@@ -19,6 +19,8 @@ from striate.plan import Launch, Lowering, Task
 SIZES = ((3, 3), (5, 5))
 TRANSFORM = 400
 """Multiply-adds that take as long as the transforms of one channel of one patch."""
+BYTES_PER_SECOND = 12e9
+"""That a core reads of filters, or writes."""
 
 
 def unfit(conv: Conv) -> str | None:
@@ -43,6 +45,13 @@ def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
     return covered * (POSITIONS * padded + transforms) / (out * size) ** 2
 
 
+def _filter_seconds(conv: Conv, x: Shape, made: bool) -> float:
+    """What four times the filters take beyond the filters themselves, which other ways read: read
+    once, and, if they are made at every call, written before, for which memory is read as well."""
+    more = POSITIONS - conv.window.cells
+    return (3 if made else 1) * 4 * more * x.channels * conv.filters / BYTES_PER_SECOND
+
+
 @dataclass(frozen=True)
 class WinogradForward:
     """CONV forward by F(4x4, 3x3) or F(2x2, 5x5)."""
@@ -59,7 +68,8 @@ class WinogradForward:
     def cost(self, task: Task) -> float:
         (x,) = task.inputs
         work = task.batch * task.what.macs(x)
-        return seconds(self.isa, work) * _fraction(self.isa, task.what, x, task.output)
+        products = seconds(self.isa, work) * _fraction(self.isa, task.what, x, task.output)
+        return products + _filter_seconds(task.what, x, task.training)
 
     def lower(self, task: Task) -> Lowering:
         return fold_norm(task, self._lower)
@@ -101,7 +111,8 @@ class WinogradBackward:
         work = task.batch * task.what.macs(x)
         by_data = _fraction(self.isa, task.what, task.output, x) if "dx0" in task.roles else 0
         by_filters = 1.1 * _fraction(self.isa, task.what, x, task.output)
-        return seconds(self.isa, work) * (by_data + by_filters)
+        made = _filter_seconds(task.what, x, made=True) if by_data else 0.0
+        return seconds(self.isa, work) * (by_data + by_filters) + made
 
     def lower(self, task: Task) -> Lowering:
         launches, scratch = self._by_data(task) if "dx0" in task.roles else ((), {})
