@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from striate.kernels.emitter import Emitter
-from striate.kernels.values import Pointer, Value
+from striate.kernels.values import Operand, Pointer, Value
+
+LINE = 16
+"""Floats in a cache line of 64 bytes; where lines are longer, some are asked for twice."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Memory that is wanted soon, asked for bit by bit while something else is computed.
+
+    Attributes:
+        start: the first value.
+        step: values to go on by in every round of a loop.
+    """
+
+    start: Pointer
+    step: Operand
 
 
 def add_products(
@@ -41,25 +59,33 @@ def add_products(
 def dot_products(
     e: Emitter,
     factors: tuple[Pointer, Pointer],
-    terms: tuple[Value, Value],
+    terms: tuple[Value, Operand],
     shape: tuple[int, int],
     columns: int,
+    ahead: Stream | None = None,
 ) -> list[list[Value]]:
     """Σ_i x[r, i]·w[i, k], by rows and vectors of columns.
 
     Args:
         e: the emitter.
         factors: x, from the tile's first row on, and w, [terms][columns].
-        terms: how many there are, and the distance between two rows of x.
+        terms: how many there are, and the distance between two rows of x; where that is known when
+            the kernel is written, the loop computes no addresses.
         shape: rows, and vectors of columns that are wanted.
         columns: of w.
+        ahead: what is brought into the second-level cache meanwhile.
     """
     (x, w), (count, step), (rows, vectors) = factors, terms, shape
     sums = [[e.variable(e.splat(0.0)) for _ in range(vectors)] for _ in range(rows)]
+    fetched = e.variable(e.integer(0))
     with e.loop(count) as i:
+        if ahead is not None:
+            # One addition a term: there is no room for more between the multiply-adds.
+            e.prefetch(ahead.start + fetched.value, level=2)
+            fetched.value = fetched.value + ahead.step
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(vectors)]
         for r, row in enumerate(sums):
-            value = x.broadcast(i + step * r)
+            value = (x + i).broadcast(step * r)
             for total, weights in zip(row, loaded, strict=True):
                 total.value = e.fma(value, weights, total.value)
     return [[total.value for total in row] for row in sums]

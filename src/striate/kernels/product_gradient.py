@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.kernels.lattice import Lattice
+from striate.kernels.lattice import Lattice, copy_seen
 from striate.kernels.memory_ops import fill
-from striate.kernels.micro_tile import add_products
-from striate.kernels.product import SKEW, copy_seen
+from striate.kernels.micro_tile import LINE, add_products
+from striate.kernels.product import SKEW
 from striate.kernels.values import Pointer, Value
 
-LINE = 16
-"""Floats in a cache line of 64 bytes; where lines are longer, some are asked for twice."""
 SIZES = 12
 """The slot from which on the numbers of the lattice stand."""
 
