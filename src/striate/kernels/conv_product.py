@@ -34,13 +34,16 @@ EVEN = 4
 MOST_CHUNKS = 32
 """From there on chunks take more blocks: what the next block of a chunk sees comes in time."""
 LEAST_CHANNELS = 32
+"""Channels with which larger filters than 1x1 are worth a try."""
 GRADIENT_SLICE = 256
 GRADIENT_BLOCK = 64
+"""Positions summed in registers: what a micro-tile sees of them stays in the first-level cache."""
 GRADIENT_PART = 400
 """Positions in a part at least: fewer, and adding up the parts is too large a share."""
-MOST_SHARED = 16
+MOST_SHARED = 256
+"""Filters in a chunk at most, so that their sums stay in the second-level cache."""
 LEAST_SHARED = 4
-"""Blocks of filters in a chunk: as many as the second-level cache holds, if there are enough."""
+"""Blocks of filters in a chunk at least, if there are as many: they share the panel."""
 CHUNKS = 16
 FRACTION, FRACTION_OF_WINDOWS, FRACTION_OF_GRADIENTS = 0.88, 0.85, 0.80
 """Of the peak that the matrix product reaches with 1x1 filters, with larger ones, which take what
@@ -229,7 +232,7 @@ class ProductBackward:
         positions, blocks = task.batch * y.pixels, blocks_of(y.channels, columns)
         parts = max(1, min(positions // GRADIENT_PART, CHUNKS))
         shared = quotient(blocks, quotient(CHUNKS, parts))
-        shared = min(blocks, max(LEAST_SHARED, min(MOST_SHARED, shared)))
+        shared = min(blocks, max(LEAST_SHARED, min(MOST_SHARED // columns, shared)))
         rows, source = self.isa.tile_rows, Lattice.of(conv.window, x)
         width = multiple(quotient(x.channels, quotient(x.channels, GRADIENT_SLICE)), rows)
         bounded = source.is_bounded(conv.window.size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from striate.kernels.emitter import Emitter
@@ -30,6 +32,7 @@ def add_products(
     to: Pointer,
     terms: tuple[Value, Value],
     shape: tuple[int, int],
+    ahead: Stream | None = None,
 ) -> None:
     """to[r, k] += Σ_i x[i, r]·dy[i, k].
 
@@ -39,13 +42,14 @@ def add_products(
         to: the sums, [rows][columns].
         terms: how many there are, and the distance between two rows of x.
         shape: rows and columns of the tile; columns are whole vectors.
+        ahead: what is brought into the second-level cache meanwhile.
     """
     (x, dy), (count, step), (rows, columns) = factors, terms, shape
     vectors = range(columns // e.lanes)
     sums = [
         [e.variable(to.vector(r * columns + v * e.lanes)) for v in vectors] for r in range(rows)
     ]
-    with e.loop(count) as i:
+    with _terms(e, count, ahead) as i:
         loaded = [dy.vector(i * columns + v * e.lanes) for v in vectors]
         for r in range(rows):
             value = x.broadcast(i * step + r)
@@ -77,15 +81,22 @@ def dot_products(
     """
     (x, w), (count, step), (rows, vectors) = factors, terms, shape
     sums = [[e.variable(e.splat(0.0)) for _ in range(vectors)] for _ in range(rows)]
-    fetched = e.variable(e.integer(0))
-    with e.loop(count) as i:
-        if ahead is not None:
-            # One addition a term: there is no room for more between the multiply-adds.
-            e.prefetch(ahead.start + fetched.value, level=2)
-            fetched.value = fetched.value + ahead.step
+    with _terms(e, count, ahead) as i:
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(vectors)]
         for r, row in enumerate(sums):
-            value = (x + i).broadcast(step * r)
+            value = x.broadcast(i + step * r)
             for total, weights in zip(row, loaded, strict=True):
                 total.value = e.fma(value, weights, total.value)
     return [[total.value for total in row] for row in sums]
+
+
+@contextmanager
+def _terms(e: Emitter, count: Value, ahead: Stream | None) -> Iterator[Value]:
+    """A loop over so many terms, which asks for memory ahead."""
+    offset = e.variable(e.integer(0))
+    with e.loop(count) as i:
+        if ahead is not None:
+            # One addition a term: there is no room for more between the multiply-adds.
+            e.prefetch(ahead.start + offset.value, level=2)
+            offset.value = offset.value + ahead.step
+        yield i
