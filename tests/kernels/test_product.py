@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
-from conv_tasks import check, check_threads
+from conv_tasks import BATCH, arrays_of, check, check_threads, close
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_task import run_task
 
 from examples import example
 from isas import NATIVE, SHAPES
 from striate.kernels import Isa, host, target
 from striate.kernels.compile import llvm_text, object_code
-from striate.kernels.conv_product import ProductBackward, ProductForward
-from striate.layers import Conv, Shape, Window
+from striate.kernels.conv_product import BLOCK, Product, ProductBackward, ProductForward, whole
+from striate.layers import Conv, Mode, Shape, Window
 from striate.plan import Task
 
 PRODUCT = (ProductForward, ProductBackward)
@@ -30,7 +34,11 @@ EXAMPLES = [
     "11x10x33 -> CONV3-20 P=2 dilation=2",
     "6x6x64 -> CONV5-16 P=0",
     "10x10x32 -> CONV1-16 P=1",
+    "7x7x1040 -> CONV1-40",
+    "34x33x6 -> CONV1-70",
+    "7x6x24 -> CONV1-300",
 ]
+"""Among them several slices, chunks of several blocks, several parts of the filters."""
 
 
 @pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
@@ -60,8 +68,57 @@ def test_any_shape(
     assert check(PRODUCT, conv, Shape(*volume), host(), TOLERANCE) == 2
 
 
-def test_the_number_of_threads_changes_no_bit() -> None:
-    check_threads(PRODUCT, "18x18x32 -> CONV1-96 S=2 fit=floor")
+@pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
+@pytest.mark.parametrize(
+    "text", ["9x7x24 -> CONV1-35", "34x33x8 -> CONV1-21", "5x7x530 -> CONV1-48"]
+)
+def test_what_rides_on_it(text: str, isa: Isa) -> None:
+    """A volume added before a RELU; a RELU's mask and a gradient that is there, in backward."""
+    conv, (x,) = example(text)
+    forward, backward = arrays_of(conv, x, BATCH)
+    y = conv.shape(x)
+    rng = np.random.default_rng(1)
+    other, there = (rng.standard_normal(s.array(BATCH)).astype(np.float32) for s in (y, x))
+    given = {**forward, "x1": other}
+    detail = {"plus": True, "relu": True}
+    found = run_task(task_of("forward", text, given, detail), ProductForward(isa), given, isa, 2)
+    weights = {role[2:]: a.astype(float) for role, a in given.items() if role[:2] == "w."}
+    exact = conv.forward((given["x0"].astype(float),), weights, Mode())
+    close(found["y"], np.maximum(exact + other, 0), TOLERANCE)
+    given = {**backward, "dx0": there}
+    detail = {"adds": True, "mask": True}
+    found = run_task(task_of("backward", text, given, detail), ProductBackward(isa), given, isa, 2)
+    images, dy = (given[role].astype(float) for role in ("x0", "dy"))
+    (dx,), _ = conv.backward(dy, (images,), exact, weights, Mode())
+    close(found["dx0"], np.where(images > 0, dx + there, 0), TOLERANCE)
+
+
+def task_of(kind: str, text: str, given: dict[str, Any], detail: dict[str, Any]) -> Task:
+    conv, (x,) = example(text)
+    roles = {role: role for role in given}
+    return Task(kind, "conv1", conv, BATCH, (x,), conv.shape(x), True, roles, detail)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["18x18x32 -> CONV1-96 S=2 fit=floor", "20x20x40 -> CONV1-96", "7x7x530 -> CONV1-300"],
+)
+def test_the_number_of_threads_changes_no_bit(text: str) -> None:
+    check_threads(PRODUCT, text)
+
+
+@pytest.mark.parametrize("positions", [1, 11, 13, 100, 101, 1568, 3201, 25088])
+@pytest.mark.parametrize("name", ["sse2", "avx2", "avx512"])
+def test_blocks_differ_by_one_micro_tile_and_hold_every_position(positions: int, name: str) -> None:
+    isa, x = target(name), Shape(1, positions, 64)
+    launch = Product(isa, (64, 96), whole(x), whole(x), positions).launch(("x", "w", 0, "y", 0))
+    _, blocks, run, most = launch.arguments[5:9]
+    tiles = -(-positions // isa.tile_rows)
+    sizes = [(i + 1) * tiles // blocks - i * tiles // blocks for i in range(blocks)]
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) * isa.tile_rows == most <= BLOCK + isa.tile_rows
+    assert min(sizes) > 0
+    assert launch.chunks % -(-blocks // run) == 0
 
 
 @pytest.mark.parametrize("name", ["sse2", "avx2", "avx512", "neon"])

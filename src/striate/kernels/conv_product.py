@@ -19,20 +19,31 @@ from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
 from striate.kernels.outputs import output_of
-from striate.kernels.product import ProductConvolution
+from striate.kernels.product import SKEW, ProductConvolution
 from striate.kernels.product_gradient import ProductGradient
 from striate.kernels.rounding import multiple, quotient
 from striate.layers import Conv, Shape, Window
 from striate.plan import At, Launch, Lowering, Task
 
-BLOCK = 96
-SLICE = 256
+BLOCK = 100
+"""Positions in a block, about: a slice of them takes half of a second-level cache of 512 KB."""
+SLICE = 512
+"""Channels in a slice at most. Sums go through memory between slices: few of them are best."""
+EVEN = 4
+"""Chunks are a multiple of this, so that threads get equally many."""
+MOST_CHUNKS = 32
+"""From there on chunks take more blocks: what the next block of a chunk sees comes in time."""
+LEAST_CHANNELS = 32
+"""Channels with which larger filters than 1x1 are worth a try."""
+GRADIENT_SLICE = 256
 GRADIENT_BLOCK = 64
+"""Positions summed in registers: what a micro-tile sees of them stays in the first-level cache."""
 GRADIENT_PART = 400
 """Positions in a part at least: fewer, and adding up the parts is too large a share."""
-MOST_SHARED = 16
+MOST_SHARED = 256
+"""Filters in a chunk at most, so that their sums stay in the second-level cache."""
 LEAST_SHARED = 4
-"""Blocks of filters in a chunk: as many as the second-level cache holds, if there are enough."""
+"""Blocks of filters in a chunk at least, if there are as many: they share the panel."""
 CHUNKS = 16
 FRACTION, FRACTION_OF_WINDOWS, FRACTION_OF_GRADIENTS = 0.88, 0.85, 0.80
 """Of the peak that the matrix product reaches with 1x1 filters, with larger ones, which take what
@@ -55,7 +66,7 @@ def unfit(conv: Conv, x: Shape) -> str | None:
     """Why a CONV cannot be done this way, or need not be tried; None if it can."""
     if conv.groups != 1:
         return "there are groups"
-    if x.channels < SLICE // 8 and not is_pointwise(conv):
+    if x.channels < LEAST_CHANNELS and not is_pointwise(conv):
         return f"{x.channels} channels are too few for a slice"
     return None
 
@@ -99,17 +110,15 @@ class Product:
             adds: whether the sums are added to what is there.
             plus: whether what is given for the mask is added instead.
         """
-        (channels, filters), (rows, across), columns = (
-            *(self.depths, self.window, self.isa.tile_columns),
-        )
-        pieces = quotient(self.positions, BLOCK)
-        block = multiple(quotient(self.positions, pieces), self.isa.tile_rows)
+        (channels, filters), columns = self.depths, self.isa.tile_columns
+        rows, across = self.window
+        blocks, run, most = self._blocks()
         width = multiple(quotient(channels, quotient(channels, SLICE)), self.isa.lanes)
         slices = quotient(channels, width)
-        parts = max(1, min(quotient(CHUNKS, pieces), blocks_of(filters, columns) // 2))
+        parts = max(1, min(quotient(CHUNKS, blocks), blocks_of(filters, columns) // 2))
         every = (self.source.is_every, self.target.is_every)
         kernel = ProductConvolution(
-            *(filters % columns, columns, every, self.source.is_bounded(self.window)),
+            *(filters % columns, columns, SLICE + SKEW, every, self.source.is_bounded(self.window)),
             bias=bias,
             relu=relu,
             masked=roles[4] != 0 and not plus,
@@ -117,10 +126,17 @@ class Product:
             plus=plus,
         )
         cut = (slices, width, parts, rows * across, across, self.pixel or filters)
-        numbers = (self.positions, block, channels, filters, *cut)
+        numbers = (self.positions, blocks, run, most, channels, filters, *cut)
         arguments = (*roles, *numbers, *self.source.arguments, *self.target.arguments)
-        chunks = quotient(self.positions, block) * parts
-        return Launch(kernel, chunks, arguments, room=kernel.scratch(block, width))
+        return Launch(kernel, quotient(blocks, run) * parts, arguments, room=kernel.scratch(most))
+
+    def _blocks(self) -> tuple[int, int, int]:
+        """Blocks that the positions are cut in, those in a chunk, and positions in one at most."""
+        tiles = quotient(self.positions, self.isa.tile_rows)
+        run = quotient(self.positions, BLOCK * MOST_CHUNKS)
+        chunks = quotient(self.positions, BLOCK * run)
+        blocks = min(tiles, run * (multiple(chunks, EVEN) if chunks > EVEN else chunks))
+        return blocks, run, quotient(tiles, blocks) * self.isa.tile_rows
 
 
 def whole(shape: Shape) -> Lattice:
@@ -216,9 +232,9 @@ class ProductBackward:
         positions, blocks = task.batch * y.pixels, blocks_of(y.channels, columns)
         parts = max(1, min(positions // GRADIENT_PART, CHUNKS))
         shared = quotient(blocks, quotient(CHUNKS, parts))
-        shared = min(blocks, max(LEAST_SHARED, min(MOST_SHARED, shared)))
+        shared = min(blocks, max(LEAST_SHARED, min(MOST_SHARED // columns, shared)))
         rows, source = self.isa.tile_rows, Lattice.of(conv.window, x)
-        width = multiple(quotient(x.channels, quotient(x.channels, SLICE)), rows)
+        width = multiple(quotient(x.channels, quotient(x.channels, GRADIENT_SLICE)), rows)
         bounded = source.is_bounded(conv.window.size)
         kernel = ProductGradient(
             *(x.channels % rows, source.is_every, bounded, GRADIENT_BLOCK, columns)

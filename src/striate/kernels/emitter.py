@@ -249,11 +249,12 @@ class Emitter:
             one = self.builder.extract_element(value.ir, ir.Constant(ir.IntType(32), lane))
             self.builder.store(one, (where + lane).ir)
 
-    def prefetch(self, where: Pointer) -> None:
-        """Ask for the cache line of an address, which may lie anywhere: nothing is read."""
+    def prefetch(self, where: Pointer, level: int = 1) -> None:
+        """Ask for the cache line of an address, which may lie anywhere: nothing is read. It is
+        brought into the cache of this level."""
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         function = self._declare("llvm.prefetch.p0", ir.VoidType(), [byte, number, number, number])
-        read, keep, data = (ir.Constant(number, n) for n in (0, 3, 1))
+        read, keep, data = (ir.Constant(number, n) for n in (0, 4 - level, 1))
         self.builder.call(function, [self.builder.bitcast(where.ir, byte), read, keep, data])
 
     def _declare(self, name: str, result: ir.Type, operands: list[ir.Type]) -> ir.Function:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import walk
-from striate.kernels.values import Operand, Value
+from striate.kernels.memory_ops import copy, fill
+from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Shape, Window
 
 NUMBERS = 10
@@ -113,3 +114,23 @@ class Lattice:
             if bounded:
                 inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             yield Seen(i, (at.image * height + row) * width + column, inside)
+
+
+def copy_seen(e: Emitter, to: Pointer, x: Pointer, seen: Seen, depths: tuple[Value, Value]) -> None:
+    """Copy a slice of the pixel that a cell sees; zeros in the padding.
+
+    Args:
+        e: the emitter.
+        to: where to.
+        x: the volume, from the first channel of the slice on.
+        seen: by the cell.
+        depths: channels of the volume and of the slice.
+    """
+    depth, source = depths[1], x + seen.pixel * depths[0]
+    if seen.inside is None:
+        copy(e, to, source, depth)
+        return
+    with e.when(seen.inside):
+        copy(e, to, source, depth)
+    with e.when(seen.inside ^ True):
+        fill(e, to, depth)

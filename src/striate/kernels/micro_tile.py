@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from striate.kernels.emitter import Emitter
 from striate.kernels.values import Operand, Pointer, Value
 
 LINE = 16
-"""Floats in a cache line of 64 bytes."""
+"""Floats in a cache line of 64 bytes; where lines are longer, some are asked for twice."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Memory that is wanted soon, asked for bit by bit while something else is computed.
+
+    Attributes:
+        start: the first value.
+        step: values to go on by in every round of a loop.
+    """
+
+    start: Pointer
+    step: Operand
 
 
 def add_products(
@@ -15,6 +32,7 @@ def add_products(
     to: Pointer,
     terms: tuple[Value, Value],
     shape: tuple[int, int],
+    ahead: Stream | None = None,
 ) -> None:
     """to[r, k] += Σ_i x[i, r]·dy[i, k].
 
@@ -24,42 +42,38 @@ def add_products(
         to: the sums, [rows][columns].
         terms: how many there are, and the distance between two rows of x.
         shape: rows and columns of the tile; columns are whole vectors.
+        ahead: what is brought into the second-level cache meanwhile.
     """
-    (x, dy), (count, step), (rows, columns) = factors, terms, shape
-    vectors = range(columns // e.lanes)
-    sums = [
-        [e.variable(to.vector(r * columns + v * e.lanes)) for v in vectors] for r in range(rows)
-    ]
-    with e.loop(count) as i:
-        loaded = [dy.vector(i * columns + v * e.lanes) for v in vectors]
-        for r in range(rows):
-            value = x.broadcast(i * step + r)
-            for total, w in zip(sums[r], loaded, strict=True):
-                total.value = e.fma(value, w, total.value)
-    for r in range(rows):
-        for v, total in enumerate(sums[r]):
-            to.store_vector(total.value, r * columns + v * e.lanes)
+    rows, columns = shape
+    vectors = range(0, columns, e.lanes)
+    starts = [[to.vector(r * columns + v) for v in vectors] for r in range(rows)]
+    for r, totals in enumerate(sum_products(e, factors, terms, starts, columns, ahead)):
+        for v, total in zip(vectors, totals, strict=True):
+            to.store_vector(total, r * columns + v)
 
 
 def dot_products(
     e: Emitter,
     factors: tuple[Pointer, Pointer],
-    terms: tuple[Value, Value],
+    terms: tuple[Value, Operand],
     shape: tuple[int, int],
     columns: int,
+    ahead: Stream | None = None,
 ) -> list[list[Value]]:
     """Σ_i x[r, i]·w[i, k], by rows and vectors of columns.
 
     Args:
         e: the emitter.
         factors: x, from the tile's first row on, and w, [terms][columns].
-        terms: how many there are, and the distance between two rows of x.
+        terms: how many there are, and the distance between two rows of x; where that is known when
+            the kernel is written, the loop computes no addresses.
         shape: rows, and vectors of columns that are wanted.
         columns: of w.
+        ahead: what is brought into the second-level cache meanwhile.
     """
     (x, w), (count, step), (rows, vectors) = factors, terms, shape
     sums = [[e.variable(e.splat(0.0)) for _ in range(vectors)] for _ in range(rows)]
-    with e.loop(count) as i:
+    with _terms(e, count, ahead) as i:
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(vectors)]
         for r, row in enumerate(sums):
             value = x.broadcast(i + step * r)
@@ -86,7 +100,7 @@ def dot_panels(
         panel, weights = x + start // columns * distance, w + start * columns
         lines = ahead + start * LINE
         with e.loop(e.integer_minimum(count - start, columns)) as i:
-            e.prefetch(lines + i * LINE)
+            e.prefetch(lines + i * LINE, level=2)
             loaded = [weights.vector(i * columns + v * e.lanes) for v in vectors]
             for r, row in enumerate(sums):
                 value = panel.broadcast(i + r * columns)
@@ -101,6 +115,7 @@ def sum_products(
     terms: tuple[Value, Operand],
     starts: list[list[Value]],
     columns: int,
+    ahead: Stream | None = None,
 ) -> list[list[Value]]:
     """starts[r, k] + Σ_i x[i, r]·w[i, k], by rows and vectors of columns.
 
@@ -110,13 +125,26 @@ def sum_products(
         terms: how many there are, and the distance between two rows of x.
         starts: by rows and vectors of columns.
         columns: of w.
+        ahead: what is brought into the second-level cache meanwhile.
     """
     (x, w), (count, step) = factors, terms
     sums = [[e.variable(value) for value in row] for row in starts]
-    with e.loop(count) as i:
+    with _terms(e, count, ahead) as i:
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(len(starts[0]))]
         for r, row in enumerate(sums):
             value = x.broadcast(i * step + r)
             for total, weights in zip(row, loaded, strict=True):
                 total.value = e.fma(value, weights, total.value)
     return [[total.value for total in row] for row in sums]
+
+
+@contextmanager
+def _terms(e: Emitter, count: Value, ahead: Stream | None) -> Iterator[Value]:
+    """A loop over so many terms, which asks for memory ahead."""
+    offset = e.variable(e.integer(0))
+    with e.loop(count) as i:
+        if ahead is not None:
+            # One addition a term: there is no room for more between the multiply-adds.
+            e.prefetch(ahead.start + offset.value, level=2)
+            offset.value = offset.value + ahead.step
+        yield i

@@ -1,9 +1,10 @@
 """Convolution as a matrix product: all positions of the batch x cells and channels x filters.
 
 Positions are taken in blocks whatever image they lie in, cells one by one and channels in slices,
-so that what a block sees of a slice stays in the second-level cache and a block of filters in the
-first. It is copied to a panel whose rows are a little longer than the slice: at a distance of a
-power of two they would fall on the same cache sets. The notes' im2col, one slice at a time.
+so that what a block sees of a slice stays in the second-level cache. It is copied to a panel whose
+rows are a little longer than any slice: at a distance of a power of two they would fall on the same
+cache sets. The notes' im2col, one slice at a time. While micro-tiles are summed up, what is read
+next is asked for: filters, pixels, and what the next micro-tile finds where its sums go.
 """
 
 from __future__ import annotations
@@ -14,31 +15,35 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
-from striate.kernels.lattice import NUMBERS, Lattice, Seen
+from striate.kernels.lattice import NUMBERS, Lattice, copy_seen
 from striate.kernels.memory_ops import copy, fill
-from striate.kernels.micro_tile import dot_products
+from striate.kernels.micro_tile import LINE, Stream, dot_products
 from striate.kernels.values import Operand, Pointer, Value
 
 SKEW = 16
 """Floats by which a row of the panel is longer than its slice of channels."""
 
+TURNS = 8
+"""Micro-tiles of a block during which the next block of filters comes: fewer are rare."""
 
-SIZES = 15
+SIZES = 17
 """The slot from which on the numbers of the two lattices stand."""
 
 
 @dataclass(frozen=True)
 class ProductConvolution(NativeKernel):
-    """x, packed filters, bias, y, mask, positions, positions in a chunk, channels, filters, slices
-    of the channels, channels of a slice, parts that the blocks of filters are cut in, cells of a
-    filter and of a row of it, values from one pixel of y to the next; then the
-    `Lattice.arguments` of x, and of y and the mask.
+    """x, packed filters, bias, y, mask, positions, blocks that they are cut in, blocks in a chunk,
+    positions in a block at most, channels, filters, slices of the channels, channels of a slice,
+    parts that the blocks of filters are cut in, cells of a filter and of a row of it, values from
+    one pixel of y to the next; then the `Lattice.arguments` of x, and of y and the mask.
 
-    One chunk is one block of positions, which is whole micro-tiles, for one part of the filters.
+    One chunk is a few blocks of positions, which are whole micro-tiles, for one part of the
+    filters.
 
     Attributes:
         left: filters behind the last whole block.
         columns: filters in a block.
+        row: values from one row of the panel to the next, more than a slice has channels.
         every: whether the positions are the pixels of x, and of y.
         bounded: whether cells may lie in the padding of x.
         bias, relu, masked: as in `striate.kernels.conv_direct.DirectConvolution`.
@@ -48,6 +53,7 @@ class ProductConvolution(NativeKernel):
 
     left: int
     columns: int
+    row: int
     every: tuple[bool, bool]
     bounded: bool
     bias: bool
@@ -56,41 +62,56 @@ class ProductConvolution(NativeKernel):
     adds: bool = False
     plus: bool = False
 
-    def scratch(self, most: int, width: int) -> int:
-        """Bytes of private memory for so many positions in a block and channels in a slice."""
-        return 4 * (self.columns + most * 2 + most * (width + SKEW))
+    def scratch(self, most: int) -> int:
+        """Bytes of private memory for so many positions in a block."""
+        return 4 * (self.columns + most * (2 + self.row))
 
     def emit(self, e: Emitter) -> None:
+        positions, blocks, run, parts = (e.argument(i) for i in (5, 6, 7, 13))
+        rows = e.isa.tile_rows
+        tiles = (positions + (rows - 1)) // rows
+        fill(e, e.scratch, self.columns)
+        begin = e.chunk // parts * run
+        with e.loop(e.integer_minimum(begin + run, blocks), start=begin) as number:
+            # Blocks differ by one micro-tile, so that no thread waits for the last one.
+            first, after, end = (
+                e.integer_minimum((number + i) * tiles // blocks * rows, positions)
+                for i in range(3)
+            )
+            following = e.select(number + 1 < begin + run, end - after, 0)
+            self._emit_block(e, first, after - first, following)
+
+    def _emit_block(self, e: Emitter, first: Value, count: Value, following: Value) -> None:
+        """A block of positions: its first, how many, and how many the next one of the chunk has."""
         x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
-        positions, most, channels, filters, slices, width, parts, cells, across, pixel = (
-            e.argument(i) for i in range(5, SIZES)
+        most, channels, filters, slices, width, parts, cells, across, pixel = (
+            e.argument(i) for i in range(8, SIZES)
         )
         source, target = (Lattice.read(e, slot) for slot in (SIZES, SIZES + NUMBERS))
-        part, first = e.chunk % parts, e.chunk // parts * most
-        count = e.integer_minimum(positions - first, most)
-        block = _Block(e, self, first, count, width + SKEW, e.room(self.columns, "i64"))
-        fill(e, e.scratch, self.columns)
+        block, part = _Block(e, self, first, count, e.room(self.columns, "i64")), e.chunk % parts
         block.write_places(target, pixel)
         whole, stride = filters // self.columns, cells * channels * self.columns
         size = (whole + bool(self.left) + (parts - 1)) // parts
-        panel = block.panel(most)
+        begin, panel = part * size, block.panel(most)
         with e.loop(cells * slices) as number:
             cell, start = number // slices, number % slices * width
             depth = e.integer_minimum(channels - start, width)
-            where = (cell // across, cell % across)
-            block.pack(source, x + start, panel, (channels, depth), where)
+            block.pack(source, x + start, panel, depth, (cell // across, cell % across))
             weights = packed + (cell * channels + start) * self.columns
             ends = number.equals(cells * slices - 1)
             sums = _Slice(panel, depth, number.equals(0), ends)
-            with e.loop(e.integer_minimum((part + 1) * size, whole), start=part * size) as i:
+            soon = block.soon(x, sums, start + depth, (following, size))
+            with e.loop(e.integer_minimum(begin + size, whole), start=begin) as i:
                 k = i * self.columns
                 to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
-                block.sweep(sums, weights + i * stride, to, self.columns)
+                factor = _Filters(weights + i * stride, stride, self.columns, i - begin)
+                block.sweep(sums, factor, to, soon)
             if self.left:
-                rest = whole * self.columns
-                to = Target(bias + rest if self.bias else e.scratch, y + rest, mask + rest)
+                k = whole * self.columns
+                to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
+                factor = _Filters(weights + whole * stride, e.integer(0), self.left, whole - begin)
                 with e.when(part.equals(whole // size)):
-                    block.sweep(sums, weights + whole * stride, to, self.left)
+                    block.sweep(sums, factor, to, soon)
 
 
 @dataclass(frozen=True)
@@ -104,6 +125,27 @@ class _Slice:
 
 
 @dataclass(frozen=True)
+class _Filters:
+    """A block of filters: where its slice starts, the distance to the next block's, how many are
+    wanted, and its number in the chunk."""
+
+    start: Pointer
+    step: Value
+    wanted: int
+    number: Value
+
+
+@dataclass(frozen=True)
+class _Soon:
+    """The pixels that the next slice or block copies: the first one, how many, and how many are
+    asked for at a time."""
+
+    start: Pointer
+    count: Value
+    rows: Value
+
+
+@dataclass(frozen=True)
 class _Block:
     """One block of positions in the making.
 
@@ -112,7 +154,6 @@ class _Block:
         kernel: what is emitted.
         first: of the positions.
         count: how many there are.
-        row: values from one row of the panel to the next.
         places: where each position's outputs go, as an offset in y; the last one fills up the last
             micro-tile.
     """
@@ -121,7 +162,6 @@ class _Block:
     kernel: ProductConvolution
     first: Value
     count: Value
-    row: Value
     places: Pointer
 
     def panel(self, most: Value) -> Pointer:
@@ -141,31 +181,57 @@ class _Block:
         source: Lattice,
         x: Pointer,
         panel: Pointer,
-        depths: tuple[Value, Value],
+        depth: Value,
         cell: tuple[Operand, Operand],
     ) -> None:
-        """What one cell sees of the block; depths are those of x and of the slice."""
-        e, (channels, depth), kernel = self.e, depths, self.kernel
+        """What one cell sees of the block: a slice of so many channels."""
+        e, kernel, channels = self.e, self.kernel, self.e.argument(9)
         own = (self.first, self.count)
         with source.walk(e, own, cell, kernel.every[0], kernel.bounded) as seen:
-            copy_seen(e, panel + seen.index * self.row, x, seen, (channels, depth))
+            copy_seen(e, panel + seen.index * kernel.row, x, seen, (channels, depth))
         with self._rest() as i:
-            copy(e, panel + i * self.row, panel + (self.count - 1) * self.row, depth)
+            copy(e, panel + i * kernel.row, panel + (self.count - 1) * kernel.row, depth)
 
     def _rest(self) -> AbstractContextManager[Value]:
         """A loop over what fills up the last micro-tile."""
         rows = self.e.isa.tile_rows
         return self.e.loop((self.count + (rows - 1)) // rows * rows, start=self.count)
 
-    def sweep(self, sums: _Slice, weights: Pointer, to: Target, wanted: int) -> None:
-        """All tiles of the block for one block of filters, of which so many are wanted."""
-        e, kernel = self.e, self.kernel
+    def soon(self, x: Pointer, sums: _Slice, c: Value, counts: tuple[Value, Value]) -> _Soon | None:
+        """What is copied next, if that is easily known: where cells skip no pixels.
+
+        Args:
+            x: the volume.
+            sums: the slice that is there.
+            c: the first channel behind it.
+            counts: positions of the next block, and blocks of filters in the chunk.
+        """
+        e, (following, blocks) = self.e, counts
+        if not self.kernel.every[0]:
+            return None
+        count = e.select(sums.ends, following, self.count)
+        first = self.first + e.select(sums.ends, self.count, 0)
+        turns = e.integer_maximum(blocks * (self._tiles() // 2), 1)
+        start = x + first * self.e.argument(9) + e.select(sums.ends, 0, c)
+        return _Soon(start, count, (count + (turns - 1)) // turns)
+
+    def _tiles(self) -> Value:
+        """Micro-tiles of the block."""
+        rows = self.e.isa.tile_rows
+        return (self.count + (rows - 1)) // rows
+
+    def sweep(self, sums: _Slice, filters: _Filters, to: Target, soon: _Soon | None) -> None:
+        """All tiles of the block for one block of filters."""
+        e, kernel, wanted = self.e, self.kernel, filters.wanted
         shape = e.isa.tile_rows, -(-wanted // e.lanes)
         floor = e.select(sums.ends, 0.0, e.number(float("-inf")))
         with e.loop(self.count, step=e.isa.tile_rows) as tile:
             stores = []
-            factors = sums.panel + tile * self.row, weights
-            tiles = dot_products(e, factors, (sums.depth, self.row), shape, kernel.columns)
+            factors = sums.panel + tile * kernel.row, filters.start
+            self._fetch_outputs(to, tile)
+            ahead = self._ahead(filters, sums.depth, soon, tile // e.isa.tile_rows)
+            terms = sums.depth, kernel.row
+            tiles = dot_products(e, factors, terms, shape, kernel.columns, ahead)
             for r, totals in enumerate(tiles):
                 place = self.places.load(tile + r)
                 before = to.y + place
@@ -186,22 +252,30 @@ class _Block:
             for stored in stores:
                 to.y.store_vector(*stored)
 
+    def _fetch_outputs(self, to: Target, tile: Value) -> None:
+        """Ask for what the next micro-tile reads and writes of y and the mask; behind the last one
+        that is the first one of the next block of filters."""
+        e, kernel = self.e, self.kernel
+        wraps = tile + e.isa.tile_rows >= self.count
+        following = e.select(wraps, 0, tile + e.isa.tile_rows)
+        k = e.select(wraps, e.integer(kernel.columns), 0)
+        for r in range(e.isa.tile_rows):
+            place = self.places.load(following + r) + k
+            for v in range(0, kernel.columns, LINE):
+                e.prefetch(to.y + (place + v))
+                if kernel.plus or kernel.masked:
+                    e.prefetch(to.mask + (place + v))
 
-def copy_seen(e: Emitter, to: Pointer, x: Pointer, seen: Seen, depths: tuple[Value, Value]) -> None:
-    """Copy a slice of the pixel that a cell sees; zeros in the padding.
-
-    Args:
-        e: the emitter.
-        to: where to.
-        x: the volume, from the first channel of the slice on.
-        seen: by the cell.
-        depths: channels of the volume and of the slice.
-    """
-    depth, source = depths[1], x + seen.pixel * depths[0]
-    if seen.inside is None:
-        copy(e, to, source, depth)
-        return
-    with e.when(seen.inside):
-        copy(e, to, source, depth)
-    with e.when(seen.inside ^ True):
-        fill(e, to, depth)
+    def _ahead(self, filters: _Filters, depth: Value, soon: _Soon | None, tile: Value) -> Stream:
+        """What comes while a micro-tile is summed up: the next block's filters, and, in every
+        second one, the pixels that are copied next."""
+        e, share = self.e, max(1, self.kernel.columns // TURNS)
+        following = filters.start + filters.step
+        if soon is None:
+            return Stream(following + tile * depth * share, share)
+        pair, odd = tile // 2, (tile & 1).equals(1)
+        turn = filters.number * (self._tiles() // 2) + pair
+        row = e.integer_minimum(turn * soon.rows, soon.count - 1)
+        pixels = soon.start + row * e.argument(9)
+        weights = following + pair * depth * (2 * share)
+        return Stream(e.select_pointer(odd, pixels, weights), e.select(odd, soon.rows, 2 * share))

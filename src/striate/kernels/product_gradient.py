@@ -11,22 +11,19 @@ from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.kernels.lattice import Lattice
+from striate.kernels.lattice import Lattice, copy_seen
 from striate.kernels.memory_ops import fill
-from striate.kernels.micro_tile import add_products
-from striate.kernels.product import SKEW, copy_seen
+from striate.kernels.micro_tile import Stream, add_products
+from striate.kernels.product import SKEW
 from striate.kernels.values import Pointer, Value
 
-LINE = 16
-"""Floats in a cache line of 64 bytes; where lines are longer, some are asked for twice."""
 SIZES = 12
 """The slot from which on the numbers of the lattice stand."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows in memory that are wanted soon: the first one, values from one to the next, values of
-    one."""
+    """Rows in memory: the first one, values from one to the next, values of one."""
 
     start: Pointer
     step: Value
@@ -74,17 +71,16 @@ class ProductGradient(NativeKernel):
         start, stop = part * positions // parts, (part + 1) * positions // parts
         with e.loop(stop, start=start, step=self.block) as first:
             count = e.integer_minimum(stop - first, self.block)
-            ahead = e.integer_maximum(stop - (first + self.block), 0)
-            self._sum_block(e, dy, sums, (first, count, e.integer_minimum(ahead, self.block)))
+            self._sum_block(e, dy, sums, (first, count))
 
     def _sum_block(
-        self, e: Emitter, dy: Rows, sums: Pointer, positions: tuple[Value, Value, Value]
+        self, e: Emitter, dy: Rows, sums: Pointer, positions: tuple[Value, Value]
     ) -> None:
-        """Add up a block of positions: its first, how many, and how many the next one has."""
+        """Add up a block of positions: its first, and how many."""
         channels, slices, width, shared, cells, across = (
             e.argument(i) for i in (5, 7, 8, 9, 10, 11)
         )
-        first, count, following = positions
+        first, count = positions
         x, source, number_of_sums = e.pointer(0), Lattice.read(e, SIZES), cells * channels
         panel, row = e.scratch + shared * (self.block * self.columns), width + SKEW
         with e.loop(dy.length, step=self.columns) as k:
@@ -99,29 +95,37 @@ class ProductGradient(NativeKernel):
                 copy_seen(e, panel + seen.index * row, x + c, seen, (channels, depth))
             last = number.equals(cells * slices - 1)
             ahead = self._ahead(e, dy, first, (c + width, last))
-            rows = e.select(last, following, count)
             with e.loop(dy.length, step=self.columns) as k:
                 to = sums + (k * (number_of_sums + 1) + (cell * channels + c) * self.columns)
                 factors = panel, e.scratch + k * self.block
                 turn = k // self.columns * (width // e.isa.tile_rows)
-                turns = dy.length // self.columns * (width // e.isa.tile_rows)
-                fetch = _Fetch(e, ahead, rows, turn, turns)
-                self._sweep(e, factors, to, (count, depth, row), fetch)
+                self._sweep(e, factors, to, (count, depth, row), _Turns(e, ahead, turn))
 
     def _ahead(
         self, e: Emitter, dy: Rows, first: Value, after: tuple[Value, Value]
-    ) -> tuple[Rows, Rows]:
-        """What the next panel is made of: the next slice, or the next block's first and its dy.
+    ) -> tuple[_Wanted, _Wanted] | None:
+        """What the next panels are made of: the next slice, or the next block's first, and the next
+        block's dy.
 
-        Where a window skips pixels, neighbouring cells see much the same ones: those are not asked
-        for.
+        Where a window skips pixels, neighbouring cells see much the same ones: nothing is asked
+        for, which pays for the room that it takes between the multiply-adds.
         """
+        if not self.every:
+            return None
         (c, last), channels, width = after, e.argument(5), e.argument(8)
-        begin = e.select(last, first + self.block, first)
-        start = begin * channels + e.select(last, 0, c)
-        x = Rows(e.pointer(0) + start, channels, width if self.every else e.integer(0))
-        length = e.select(last, dy.length, 0)
-        return x, Rows(dy.start + begin * dy.step, dy.step, length)
+        begin = first + self.block
+        pairs = dy.length // self.columns * (width // e.isa.tile_rows) // 2
+        pairs = e.integer_maximum(pairs, 1)
+        each = (self.block + (pairs - 1)) // pairs
+        x = e.pointer(0) + (e.select(last, begin, first) * channels + e.select(last, 0, c))
+        gradients, pixels = (
+            Rows(dy.start + begin * dy.step, dy.step, dy.length),
+            Rows(x, channels, width),
+        )
+        return (
+            _Wanted(gradients, each, (dy.length + (self.block - 1)) // self.block * each),
+            _Wanted(pixels, each, (width + (self.block - 1)) // self.block * each),
+        )
 
     def _pack_gradients(
         self,
@@ -151,15 +155,16 @@ class ProductGradient(NativeKernel):
         factors: tuple[Pointer, Pointer],
         to: Pointer,
         sizes: tuple[Value, Value, Value],
-        fetch: _Fetch,
+        turns: _Turns,
     ) -> None:
         """All channels of the panel, a tile of neighbouring channels at a time."""
         (panel, dy), (count, depth, row), rows = factors, sizes, e.isa.tile_rows
         terms = count, row
         whole = depth // rows * rows
         with e.loop(whole, step=rows) as c:
-            fetch.share(c // rows)
-            add_products(e, (panel + c, dy), to + c * self.columns, terms, (rows, self.columns))
+            to_tile, shape = to + c * self.columns, (rows, self.columns)
+            ahead = turns.stream(c // rows, self.block)
+            add_products(e, (panel + c, dy), to_tile, terms, shape, ahead)
         if self.left:
             with e.when(whole < depth):
                 add_products(
@@ -172,29 +177,41 @@ class ProductGradient(NativeKernel):
 
 
 @dataclass(frozen=True)
-class _Fetch:
-    """Asks for rows of memory in turns, a few between two micro-tiles, so that they have come when
-    they are wanted and nothing waits for them.
+class _Wanted:
+    """Rows of memory that are wanted soon: how many of them are asked for in a turn, and by how
+    many values a step of it goes on."""
+
+    rows: Rows
+    each: Value
+    step: Value
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """Micro-tiles in which memory is asked for, one kind of rows and the other in turns, so that it
+    has come when it is wanted and nothing waits for it.
 
     Attributes:
         e: the emitter.
-        rows: what is wanted.
-        count: how many rows of each.
-        turn: number of the first turn here.
-        turns: among how many turns the rows are shared.
+        wanted: what is wanted, if anything is.
+        first: number of the first turn here.
     """
 
     e: Emitter
-    rows: tuple[Rows, Rows]
-    count: Value
-    turn: Value
-    turns: Value
+    wanted: tuple[_Wanted, _Wanted] | None
+    first: Value
 
-    def share(self, number: Value) -> None:
-        """This turn's rows."""
-        e, turn = self.e, self.turn + number
-        start, stop = turn * self.count // self.turns, (turn + 1) * self.count // self.turns
-        with e.loop(stop, start=start) as i:
-            for rows in self.rows:
-                with e.loop(rows.length, step=LINE) as value:
-                    e.prefetch(rows.start + (i * rows.step + value))
+    def stream(self, number: Value, count: int) -> Stream | None:
+        """This turn's share of so many rows."""
+        if self.wanted is None:
+            return None
+        e, turn = self.e, self.first + number
+
+        def share(wanted: _Wanted) -> Stream:
+            row = e.integer_minimum(turn // 2 * wanted.each, count - 1)
+            return Stream(wanted.rows.start + row * wanted.rows.step, wanted.step)
+
+        even, odd = (share(wanted) for wanted in self.wanted)
+        is_odd = (turn & 1).equals(1)
+        start = e.select_pointer(is_odd, odd.start, even.start)
+        return Stream(start, e.select(is_odd, odd.step, even.step))
