@@ -13,13 +13,17 @@ from test_update_kernels import CASES, control_block
 
 from striate.kernels import Isa, candidates_for, host
 from striate.kernels.compile import llvm_text, object_code
+from striate.kernels.fc_data_gradient import DataTile
 from striate.kernels.fc_update import FcUpdate, fits
 from striate.kernels.merging import merge
 from striate.layers import Fc, Mode, Shape
 from striate.optimizers import Adam, Optimizer, Sgd
 from striate.plan import Task
 
-SIZES = [(1, 9, 1), (7, 40, 3), (100, 37, 5), (97, 1300, 4), (13, 70, 130), (300, 2100, 33)]
+SIZES = [
+    *((1, 9, 1), (7, 40, 3), (100, 37, 5), (97, 1300, 4), (13, 70, 130), (300, 2100, 33)),
+    *((1000, 70, 1), (401, 2100, 4)),
+]
 RATE, STEP = 0.03, 4
 
 
@@ -30,8 +34,11 @@ def update_of(fc: Fc, x: Shape, rule: Optimizer) -> Task:
     return Task("update", "node", rule, 1, (), Shape(1, 1, 1), True, roles, detail)
 
 
-def merged(fc: Fc, x: Shape, batch: int, rule: Optimizer) -> Task:
-    backward = tasks(fc, (x,), batch)[1]
+def merged(
+    fc: Fc, x: Shape, batch: int, rule: Optimizer, by_input: bool = True, **detail: bool
+) -> Task:
+    backward = tasks(fc, (x,), batch, by_input=by_input)[1]
+    backward = replace(backward, detail={**backward.detail, **detail})
     found = merge(backward, update_of(fc, x, rule), False)
     assert found is not None
     return found
@@ -81,11 +88,41 @@ def test_the_same_bits_as_gradient_then_update(neurons: int, depth: int, batch: 
     named |= {role: arrays[role] for role in update.roles if role.startswith("s.")}
     two = run(replace(update, roles={role: role for role in named}), named)
     task = merged(fc, x, batch, rule)
-    for threads in (1, 3):
+    for threads in (1, 2, 3):
         one = run(task, arrays, threads=threads)
         np.testing.assert_array_equal(one["w.w"], two["w"])
         np.testing.assert_array_equal(one["s.velocity"], two["s.velocity"])
         np.testing.assert_array_equal(one["dx0"], apart["dx0"])
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.name)
+@pytest.mark.parametrize(("neurons", "depth", "batch"), SIZES)
+def test_the_gradient_by_the_data_is_by_the_old_weights(
+    neurons: int, depth: int, batch: int, isa: Isa
+) -> None:
+    fc, x, rule = Fc(neurons), Shape(1, 1, depth), Sgd()
+    arrays = start(fc, x, batch, rule)
+    dx = arrays["dy"].reshape(batch, -1).astype(float) @ arrays["w.w"].reshape(
+        neurons, depth
+    ).astype(float)
+    for mask, wanted in ((False, dx), (True, dx * (arrays["x0"].reshape(dx.shape) > 0))):
+        found = run(merged(fc, x, batch, rule, mask=mask), arrays, isa, 2)
+        error = np.abs(found["dx0"].reshape(dx.shape) - wanted).max()
+        assert error <= 2e-6 * np.abs(dx).max()
+
+
+def test_the_first_layer_only_updates() -> None:
+    fc, x, rule = Fc(130), Shape(1, 1, 300), Sgd()
+    arrays = start(fc, x, 5, rule)
+    both, first = (merged(fc, x, 5, rule, by_input) for by_input in (True, False))
+    given = {role: array for role, array in arrays.items() if role != "dx0"}
+    np.testing.assert_array_equal(run(first, given)["w.w"], run(both, arrays)["w.w"])
+
+
+def test_each_weight_is_read_once() -> None:
+    task = merged(Fc(4096), Shape(1, 1, 25088), 4, Sgd(), mask=True)
+    launches = next(iter(candidates_for(host())(task))).lower(task).launches
+    assert sum("w.w" in launch.arguments for launch in launches) == 1
 
 
 def test_a_batch_that_is_too_large_stays_apart() -> None:
@@ -108,4 +145,5 @@ def test_the_gradient_needs_no_memory_and_there_are_enough_chunks() -> None:
 @pytest.mark.parametrize("isa", FOREIGN, ids=lambda isa: isa.name)
 def test_other_targets_get_code(isa: Isa) -> None:
     for rule in (Sgd(), Adam()):
-        assert object_code(llvm_text(FcUpdate(rule), isa), isa)
+        for tile in (None, DataTile.of(isa, 1), DataTile.of(isa, 32)):
+            assert object_code(llvm_text(FcUpdate(rule, tile), isa), isa)

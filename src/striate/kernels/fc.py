@@ -1,7 +1,6 @@
-"""FC, all three passes, over weights as they lie in memory.
+"""FC forward, and backward by the weights and the bias, over weights as they lie in memory.
 
-y[n, k] = b[k] + Σ_d x[n, d]·w[k, d];  dx[n, d] = Σ_k dy[n, k]·w[k, d];
-dw[k, d] = Σ_n dy[n, k]·x[n, d];  db[k] = Σ_n dy[n, k].
+y[n, k] = b[k] + Σ_d x[n, d]·w[k, d];  dw[k, d] = Σ_n dy[n, k]·x[n, d];  db[k] = Σ_n dy[n, k].
 """
 
 from __future__ import annotations
@@ -14,13 +13,8 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.dot_products import DotTile
 from striate.kernels.emitter import Emitter
 from striate.kernels.matrix import Matrix, Range
-from striate.kernels.memory_ops import clamped
 from striate.kernels.outer_products import Product, Sums, pack_columns, packed_rows, rows_of
 from striate.kernels.values import Pointer, Value
-
-ROWS_IN_ORDER, WIDE_BLOCK = 16, 512
-"""Rows of weights that are read side by side, and how many of their columns, where all images make
-one micro-tile: long pieces of few rows come from memory at its speed."""
 
 
 @dataclass(frozen=True)
@@ -96,47 +90,6 @@ def images_and_neurons(e: Emitter) -> tuple[Range, Range]:
         Range.part(e, e.chunk % parts, image_block, images),
         Range.part(e, e.chunk // parts, neuron_block, neurons),
     )
-
-
-@dataclass(frozen=True)
-class FcBackwardData(NativeKernel):
-    """dy, w, dx, images, neurons, depth, columns in a chunk, x. One chunk is a block of columns.
-
-    Attributes:
-        height: images of a micro-tile.
-        alone: whether all images are in one micro-tile.
-        mask: whether x comes from a RELU, which passes on the gradient where it is positive.
-    """
-
-    height: int
-    alone: bool
-    mask: bool
-
-    @property
-    def private(self) -> int:
-        return outer_products.PRIVATE_BYTES
-
-    def emit(self, e: Emitter) -> None:
-        dy, w, dx = (e.pointer(i) for i in range(3))
-        images, neurons, depth, block = (e.argument(i) for i in range(3, 7))
-        rows = rows_of(e, Matrix(dy, neurons), Range(e.integer(0), images), self.height)
-        product = Product(rows, Matrix(w, depth), False, neurons, Matrix(dx, depth))
-        if self.alone:
-            product = replace(product, panel=ROWS_IN_ORDER, block=WIDE_BLOCK, packed=False)
-        if self.mask:
-            product = replace(
-                product, finish=partial(_mask, e, Matrix(e.pointer(7), depth), images)
-            )
-        product.emit(e, Range.part(e, e.chunk, block, depth))
-
-
-def _mask(e: Emitter, x: Matrix, images: Value, sums: Sums, row: Value, column: Value) -> None:
-    """The gradient where x is positive, else 0."""
-    for r, totals in enumerate(sums):
-        line = x.row(clamped(e, row + r, images - 1)) + column
-        for v, total in enumerate(totals):
-            positive = line.vector(v * e.lanes) > 0.0
-            total.value = e.select(positive, total.value, 0.0)
 
 
 @dataclass(frozen=True)

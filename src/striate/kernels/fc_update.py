@@ -2,7 +2,7 @@
 
 A micro-tile of dw[k, d] = Σ_n dy[n, k]·x[n, d] is summed up in registers over the whole batch and
 moves the weights and the optimizer's state at once, so that each of them passes through the
-processor once.
+processor once. The gradient by the data is summed up on the way, from the weights as they were.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
+from striate.kernels.fc_blocks import PIECE_VALUES, WIDTH, Block, Blocks
+from striate.kernels.fc_data_gradient import PADDING, DataSums, DataTile
 from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
 from striate.kernels.outer_products import (
@@ -28,52 +30,54 @@ from striate.kernels.vector_loop import STASH_LANES, for_vectors
 from striate.optimizers import Optimizer
 from striate.plan.records import Launch, Task
 
-PANEL_VALUES = 32768
-"""Values of x that are packed at a time: they stay in a second-level cache for all neurons."""
-WIDTH = 1024
-"""The most columns at a time: the gradient of a micro-tile of neurons stays in the caches, too."""
-STEP = WIDTH + 16
-"""Distance between rows of that gradient, a cache line more, so that they share no cache set."""
-NEURONS = 96
-"""In a chunk, about."""
+STEP = WIDTH + PADDING
+"""Distance between rows of the gradient of a micro-tile of neurons, which stays in the caches."""
 MOST_ROWS, MOST_COLUMNS = 16, 32
 """Of a micro-tile of any target."""
+PRIVATE_VALUES = STASH_LANES + MOST_ROWS * STEP + PIECE_VALUES
+"""For a vector, the gradient of a micro-tile of neurons, and packed x."""
 
 
 @dataclass(frozen=True)
 class FcUpdate(NativeKernel):
-    """packed dy, x, w, control, images, neurons, depth, neurons in a chunk, columns in a chunk,
-    columns at a time, then the arrays of the optimizer's state.
+    """packed dy, x, w, control, partial sums of dx, images, neurons, depth, then `Blocks.sizes`,
+    then the arrays of the optimizer's state.
 
-    Packed dy is as `FcBackwardBias` leaves it. One chunk is a block of neurons and columns.
+    Packed dy is as `FcBackwardBias` leaves it.
 
     Attributes:
         rule: the optimizer.
+        data: the micro-tile of dx, if that is summed up on the way.
     """
 
     rule: Optimizer
+    data: DataTile | None
 
     @property
     def private(self) -> int:
-        return 4 * (STASH_LANES + MOST_ROWS * STEP + PANEL_VALUES)
+        return 4 * PRIVATE_VALUES
 
     def emit(self, e: Emitter) -> None:
-        dy, x, w, control = (e.pointer(i) for i in range(4))
-        images, neurons, depth, block, part, width = (e.argument(i) for i in range(4, 10))
-        state = [e.pointer(10 + i) for i in range(len(self.rule.state()))]
+        dy, x, w, control, partial = (e.pointer(i) for i in range(5))
+        images, neurons, depth, *sizes = (e.argument(i) for i in range(5, 11))
+        state = [e.pointer(11 + i) for i in range(len(self.rule.state()))]
+        own = Block.own(e, neurons, depth, sizes)
+        data = None
+        if self.data:
+            memory, step = e.scratch + PRIVATE_VALUES, own.width + PADDING
+            data = DataSums(dy, images, Matrix(w, depth), memory, step, self.data)
         tiles = _Tiles(
             Arrays.of(self.rule, w, state, control),
             packed_rows(e, dy, neurons, images),
             Matrix(x, depth),
             images,
+            data,
         )
-        parts = (depth + part - 1) // part
-        own = Range.part(e, e.chunk // parts, block, neurons)
-        columns = Range.part(e, e.chunk % parts, part, depth)
-        with e.loop((columns.stop - columns.first + width - 1) // width) as i:
-            first = columns.first + i * width
-            stop = e.integer_minimum(first + width, columns.stop)
-            tiles.emit(e, own, Range(first, stop))
+        to = own.partial_sums(partial, images, depth)
+        with own.pieces(e) as piece:
+            tiles.emit(e, own.neurons, piece)
+            if data:
+                data.finish(e, to.at(0, piece.first), piece.stop - piece.first)
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,14 @@ class _Tiles:
         dy: the left factor of the gradient.
         x: the right one, as it lies in memory.
         images: number of terms.
+        data: the gradient by the data, if it is wanted.
     """
 
     arrays: Arrays
     dy: Rows
     x: Matrix
     images: Value
+    data: DataSums | None
 
     def emit(self, e: Emitter, neurons: Range, columns: Range) -> None:
         """Sum up and update, while the weights and state of the next micro-tile are on their way:
@@ -99,27 +105,31 @@ class _Tiles:
         gradient = Matrix(e.scratch + STASH_LANES, STEP)
         panels = gradient.row(MOST_ROWS)
         pack_panels(e, panels, self.x.at(0, columns.first), self.images, count, self.images)
+        if self.data:
+            self.data.begin(e, count)
         with e.loop(neurons.stop, start=neurons.first, step=height) as k:
+            rows = e.integer_minimum(neurons.stop - k, height)
             own = k * self.x.step + columns.first
             behind = neurons.first * self.x.step + columns.stop
             ahead = e.select(k + height < neurons.stop, own + height * self.x.step, behind)
-            self._sum_up(e, gradient, panels, k, count, ahead)
-            with e.loop(e.integer_minimum(neurons.stop - k, height)) as r:
+            with e.loop(count, step=e.isa.tile_columns) as c:
+                self._sum_up(e, gradient, panels, k, c, ahead)
+                if self.data:
+                    self.data.add(e, (k, rows), columns.first + c, c)
+            with e.loop(rows) as r:
                 here, coming = own + r * self.x.step, ahead + r * self.x.step
                 self._move(e, here, gradient.row(r), count, coming)
 
     def _sum_up(
-        self, e: Emitter, gradient: Matrix, panels: Pointer, k: Value, count: Value, ahead: Value
+        self, e: Emitter, gradient: Matrix, panels: Pointer, k: Value, c: Value, ahead: Value
     ) -> None:
-        """The gradient of a micro-tile of neurons."""
-        pointers = self.dy.tile(k, e.integer(0))
-        with e.loop(count, step=e.isa.tile_columns) as c:
-            for r in range(e.isa.tile_rows):
-                e.prefetch(self.arrays.w + (ahead + r * self.x.step + c))
-            sums = zeros(e)
-            panel = Panel(panels + c * self.images, e.isa.tile_columns)
-            accumulate(e, sums, pointers, self.dy.step, panel, self.images)
-            put(e, gradient.at(0, c), sums)
+        """A micro-tile of the gradient."""
+        for r in range(e.isa.tile_rows):
+            e.prefetch(self.arrays.w + (ahead + r * self.x.step + c))
+        sums = zeros(e)
+        panel = Panel(panels + c * self.images, e.isa.tile_columns)
+        accumulate(e, sums, self.dy.tile(k, e.integer(0)), self.dy.step, panel, self.images)
+        put(e, gradient.at(0, c), sums)
 
     def _move(
         self, e: Emitter, place: Value, gradient: Pointer, count: Value, ahead: Value
@@ -136,19 +146,17 @@ class _Tiles:
 
 def fits(task: Task) -> bool:
     """Whether the images of a task are few enough to be summed up at once."""
-    return task.batch * MOST_COLUMNS <= PANEL_VALUES
+    return task.batch * MOST_COLUMNS <= PIECE_VALUES
 
 
-def update_launch(isa: Isa, task: Task, wanted: int) -> Launch:
-    """The launch for a merged task, in about ``wanted`` chunks at least."""
+def update_launch(isa: Isa, task: Task, blocks: Blocks) -> Launch:
+    """The launch for a merged task; it leaves partial sums of dx where that is wanted."""
     fc, images, depth = task.what, task.batch, task.inputs[0].values
     rule = ruled(task.detail["update"])
-    block = NEURONS // isa.tile_rows * isa.tile_rows
-    blocks = -(-fc.filters // block)
-    tiles = -(-depth // isa.tile_columns)
-    part = isa.tile_columns * -(-tiles // max(1, min(tiles, -(-wanted // blocks))))
-    width = min(WIDTH, PANEL_VALUES // images) // isa.tile_columns * isa.tile_columns
-    sizes = (images, fc.filters, depth, block, part, width)
+    tile = DataTile.of(isa, images) if "dx0" in task.roles else None
+    kernel = FcUpdate(rule, tile)
+    room = kernel.private + (tile.bytes(images, blocks.width) if tile else 0)
     state = (f"s.{name}" for name in rule.state())
-    arguments = ("scratch.packed", "x0", "w.w", "control", *sizes, *state)
-    return Launch(FcUpdate(rule), blocks * -(-depth // part), arguments)
+    arrays = ("scratch.packed", "x0", "w.w", "control", blocks.sums if tile else 0)
+    arguments = (*arrays, images, fc.filters, depth, *blocks.sizes, *state)
+    return Launch(kernel, blocks.chunks, arguments, room=room)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from striate.kernels.dot_products import DotTile
 from striate.kernels.fc import (
-    WIDE_BLOCK,
     FcBackwardBias,
-    FcBackwardData,
     FcBackwardFilter,
     FcDots,
     FcForward,
 )
+from striate.kernels.fc_blocks import Blocks
+from striate.kernels.fc_data_gradient import data_gradient, partial_sums
 from striate.kernels.fc_update import update_launch
 from striate.kernels.isa import Isa
 from striate.kernels.outer_products import BLOCK, tile_height
@@ -115,32 +115,25 @@ def forward(
 
 
 def fc_backward(isa: Isa, task: Task) -> Lowering:
-    """By the data, where it is wanted, with the old weights; then by the weights."""
+    """By the data, where it is wanted, with the old weights, and by the weights: in one pass over
+    these where they are updated, too."""
     fc, images, depth = task.what, task.batch, task.inputs[0].values
-    launches = [data_gradient(isa, task)] if "dx0" in task.roles else []
-    tiles = -(-fc.filters // isa.tile_rows)
-    bias = "dw.b" if fc.bias else 0
-    pack = ("dy", "scratch.packed", bias, images, fc.filters)
-    launches.append(Launch(FcBackwardBias(fc.bias), tiles, pack))
+    tiles, blocks = -(-fc.filters // isa.tile_rows), Blocks.of(isa, task)
+    scratch = {"packed": 4 * (tiles * images + isa.tile_rows) * isa.tile_rows}
+    pack = ("dy", "scratch.packed", "dw.b" if fc.bias else 0, images, fc.filters)
+    launches = [Launch(FcBackwardBias(fc.bias), tiles, pack)]
+    by_data = "dx0" in task.roles
     if "update" in task.detail:
-        launches.append(update_launch(isa, task, WANTED_CHUNKS))
+        launches.append(update_launch(isa, task, blocks))
     else:
+        launches += [data_gradient(isa, task, blocks)] if by_data else []
         block = column_block(isa, depth)
         arguments = ("scratch.packed", "x0", "dw.w", images, fc.filters, depth, block)
         launches.append(Launch(FcBackwardFilter(), -(-depth // block), arguments))
-    return Lowering(tuple(launches), {"packed": 4 * tiles * isa.tile_rows * images})
-
-
-def data_gradient(isa: Isa, task: Task) -> Launch:
-    """The gradient by the data, in blocks of columns."""
-    images, depth = task.batch, task.inputs[0].values
-    height = tile_height(isa, images)
-    mask = task.detail.get("mask", False)
-    kernel = FcBackwardData(height, images <= height, mask)
-    block = column_block(isa, depth, WIDE_BLOCK if kernel.alone else BLOCK)
-    sizes = (images, task.what.filters, depth, block)
-    arguments = ("dy", "w.w", "dx0", *sizes, "x0" if mask else 0)
-    return Launch(kernel, -(-depth // block), arguments)
+    if by_data:
+        launches += partial_sums(task, blocks)
+        scratch |= {"partial": 4 * blocks.ranges * images * depth} if blocks.ranges > 1 else {}
+    return Lowering(tuple(launches), scratch)
 
 
 def column_block(isa: Isa, columns: int, most: int = BLOCK) -> int:

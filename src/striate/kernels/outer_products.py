@@ -14,7 +14,7 @@ from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
 from striate.kernels.memory_ops import clamped, copy
 from striate.kernels.shuffles import transpose
-from striate.kernels.values import Operand, Pointer, Value, Variable, is_number
+from striate.kernels.values import Operand, Pointer, Value, Variable
 
 PANEL_DEPTH = 128
 BLOCK = 128
@@ -48,8 +48,8 @@ class Rows:
 
 def tile_height(isa: Isa, rows: int) -> int:
     """The rows of a micro-tile that waste least on so many rows; two thirds of the largest keep the
-    multipliers as busy."""
-    heights = range(isa.tile_rows, isa.tile_rows * 2 // 3 - 1, -1)
+    multipliers as busy, fewer where there are no more."""
+    heights = range(isa.tile_rows, min(rows, isa.tile_rows * 2 // 3) - 1, -1)
     return min(heights, key=lambda height: -(-rows // height) * (height + 0.5))
 
 
@@ -97,10 +97,6 @@ class Product:
         depth: number of terms.
         to: where the product goes.
         start: of the sums, a value for each column; else they start at 0.
-        panel: terms that are taken at a time.
-        block: columns that are taken at a time.
-        packed: whether columns are packed as panels. A single micro-tile of rows reads each value
-            once, and better as it lies in memory; the next panel is then fetched in advance.
         finish: changes the sums of a micro-tile when they are complete; it takes them, and the
             first row and column of the tile.
     """
@@ -111,19 +107,16 @@ class Product:
     depth: Value
     to: Matrix
     start: Pointer | None = None
-    panel: int = PANEL_DEPTH
-    block: int = BLOCK
-    packed: bool = True
     finish: Callable[[Sums, Value, Value], None] | None = None
 
     def emit(self, e: Emitter, within: Range) -> None:
         """All rows, and a range of columns."""
         with (
-            e.loop(within.stop, start=within.first, step=self.block) as c,
-            e.loop(self.depth, step=self.panel) as i,
+            e.loop(within.stop, start=within.first, step=BLOCK) as c,
+            e.loop(self.depth, step=PANEL_DEPTH) as i,
         ):
-            width = e.integer_minimum(within.stop - c, self.block)
-            count = e.integer_minimum(self.depth - i, self.panel)
+            width = e.integer_minimum(within.stop - c, BLOCK)
+            count = e.integer_minimum(self.depth - i, PANEL_DEPTH)
             panels = self._panels(e, i, c, count, width)
             to, start = self.to.at(0, c), self.start + c if self.start else None
             with e.loop(self.rows.count, step=self.rows.height) as r:
@@ -143,16 +136,12 @@ class Product:
     ) -> Callable[[Value], Panel]:
         """The panels from term i and column c on, by their first column."""
         columns = e.isa.tile_columns
-        if not self.packed:
-            lines = self.columns.at(i, c)
-            ahead = self.columns.step * self.panel
-            return lambda t: Panel(lines.start + t, lines.step, ahead)
         panels = e.scratch + TILE_VALUES
         if self.transposed:
-            _pack_transposed(e, self.columns.at(c, i), depth, width, self.panel)
+            _pack_transposed(e, self.columns.at(c, i), depth, width, PANEL_DEPTH)
         else:
-            pack_panels(e, panels, self.columns.at(i, c), depth, width, self.panel)
-        return lambda t: Panel(panels + t * self.panel, columns)
+            pack_panels(e, panels, self.columns.at(i, c), depth, width, PANEL_DEPTH)
+        return lambda t: Panel(panels + t * PANEL_DEPTH, columns)
 
 
 @dataclass(frozen=True)
@@ -162,23 +151,19 @@ class Panel:
     Attributes:
         start: the first term's values.
         step: distance between terms.
-        ahead: how far ahead memory is asked for them; 0 if they are in a cache.
     """
 
     start: Pointer
     step: Operand
-    ahead: Operand = 0
 
     def values(self, e: Emitter, i: Value) -> list[Value]:
         """The values of term i, as vectors."""
         line = self.start + i * self.step
-        if not is_number(self.ahead):
-            e.prefetch(line + self.ahead)
         return [line.vector(c) for c in range(0, e.isa.tile_columns, e.lanes)]
 
 
 def pack_panels(
-    e: Emitter, to: Pointer, source: Matrix, depth: Value, width: Value, room: Operand
+    e: Emitter, to: Pointer, source: Matrix, depth: Value, width: Operand, room: Operand
 ) -> None:
     """Panels from rows of memory; what a panel holds behind the last column is never stored.
 
@@ -228,6 +213,13 @@ def zeros(e: Emitter) -> Sums:
     """The sums of a micro-tile at their start."""
     vectors = range(e.isa.tile_vectors)
     return [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(e.isa.tile_rows)]
+
+
+def loaded(e: Emitter, matrix: Matrix, height: int) -> Sums:
+    """The sums of a whole micro-tile so far."""
+    vectors = range(e.isa.tile_vectors)
+    lines = [matrix.row(r) for r in range(height)]
+    return [[e.variable(line.vector(v * e.lanes)) for v in vectors] for line in lines]
 
 
 def put(e: Emitter, to: Matrix, sums: Sums) -> None:
