@@ -21,6 +21,8 @@ TRANSFORM = 400
 """Multiply-adds that take as long as the transforms of one channel of one patch."""
 BYTES_PER_SECOND = 12e9
 """That a core reads of filters, or writes."""
+CACHED = 2**20
+"""Bytes of filters that stay in a second-level cache."""
 
 
 def unfit(conv: Conv) -> str | None:
@@ -46,10 +48,11 @@ def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
 
 
 def _filter_seconds(conv: Conv, x: Shape, made: bool) -> float:
-    """What four times the filters take beyond the filters themselves, which other ways read: read
-    once, and, if they are made at every call, written before, for which memory is read as well."""
-    more = POSITIONS - conv.window.cells
-    return (3 if made else 1) * 4 * more * x.channels * conv.filters / BYTES_PER_SECOND
+    """What transformed filters that no cache holds take beyond the filters themselves, which other
+    ways read: they are read once, and, if they are made at every call, written before, for which
+    memory is read as well."""
+    size = 4 * (POSITIONS - conv.window.cells) * x.channels * conv.filters
+    return (3 if made else 1) * max(0, size - CACHED) / BYTES_PER_SECOND
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ from striate.kernels.winograd_volumes import (
 
 SIZES = 14
 """The slot from which on a tiling's numbers stand."""
+GROUP = 2
+"""Blocks of filters that are multiplied with a position's patches while these are in the cache."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,6 @@ class WinogradConvolution(NativeKernel):
     Attributes:
         step: rows (and columns) of a tile of output.
         room: the most tiles in a block.
-        group: blocks of filters that are multiplied with a position's patches one after the other.
         columns: filters in a block.
         lanes: of a vector.
         bias: whether the sums get a bias.
@@ -57,7 +58,6 @@ class WinogradConvolution(NativeKernel):
 
     step: int
     room: int
-    group: int
     columns: int
     lanes: int
     bias: bool
@@ -73,7 +73,7 @@ class WinogradConvolution(NativeKernel):
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for an input of this depth."""
         corner = 2 * self.step**2 * self.columns
-        own = POSITIONS * (self.group * self._product_stride + self.lanes) + corner
+        own = POSITIONS * (GROUP * self._product_stride + self.lanes) + corner
         if self.given:
             return 4 * own
         patch = TILE * TILE * channels
@@ -88,7 +88,7 @@ class WinogradConvolution(NativeKernel):
         block, rows, channels = e.chunk // parts, e.isa.tile_rows, tiling.channels
         first = block * micro_tiles // pieces * rows
         count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
-        between = e.scratch + self.group * (POSITIONS * self._product_stride)
+        between = e.scratch + GROUP * (POSITIONS * self._product_stride)
         corner = between + POSITIONS * e.lanes
         if self.given:
             panels = Panels(micro_tiles * rows, self.columns)
@@ -101,8 +101,8 @@ class WinogradConvolution(NativeKernel):
         size = channels * (POSITIONS * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
-        with e.loop(last_block, start=first_block, step=self.group) as start:
-            together = e.integer_minimum(last_block - start, self.group)
+        with e.loop(last_block, start=first_block, step=GROUP) as start:
+            together = e.integer_minimum(last_block - start, GROUP)
             factors = data, filters + start * size
             self._multiply(e, factors, panels, (count, channels, together))
             with e.loop(together) as number:

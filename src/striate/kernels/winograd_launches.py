@@ -16,8 +16,6 @@ BLOCK = 24
 """Tiles in a block whose chunk transforms them: they stay in the second-level cache."""
 GIVEN_BLOCK = 96
 """Tiles in a block of a volume that was transformed before."""
-GROUP = 2
-"""Blocks of filters that are multiplied with a position's patches while these are in the cache."""
 CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
 
@@ -62,7 +60,7 @@ def convolution(
         roles = ("scratch.transformed", *roles[1:])
         scratch["transformed"] = 4 * Panels(room, isa.tile_columns).size(cut.channels)
     kernel = WinogradConvolution(
-        *(cut.step, blocks.room, blocks.group, isa.tile_columns, isa.lanes),
+        *(cut.step, blocks.room, isa.tile_columns, isa.lanes),
         bias=roles[2] != 0,
         given=blocks.given,
         relu=relu,
@@ -109,11 +107,6 @@ class _Blocks:
             if found.parts <= 2:
                 break
         return found
-
-    @property
-    def group(self) -> int:
-        """Blocks of filters that are done together."""
-        return min(GROUP, self.part)
 
     @property
     def chunks(self) -> int:
