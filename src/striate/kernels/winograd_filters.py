@@ -12,6 +12,8 @@ from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_transform import multiply
 
 TILE = 6
+AHEAD = 4
+"""Filters by which memory is asked for before it is read or written."""
 
 
 def _transformed(e: Emitter, taps: list[list[Value]]) -> list[list[Value]]:
@@ -42,7 +44,7 @@ class TransformFilters(NativeKernel):
         columns, square = e.isa.tile_columns, e.lanes * e.lanes
         position = channels * columns
         to = packed + e.chunk * (TILE * TILE) * position
-        with e.loop(columns, step=e.lanes) as v, e.loop(channels, step=e.lanes) as c:
+        with e.loop(channels, step=e.lanes) as c, e.loop(columns, step=e.lanes) as v:
             with e.loop(e.lanes) as lane:
                 k = e.chunk * columns + v + lane
                 room = e.scratch + lane * e.lanes
@@ -52,8 +54,10 @@ class TransformFilters(NativeKernel):
                     room.store_vector(e.splat(0.0), p * square)
             with e.loop(TILE * TILE) as p:
                 rows = [e.scratch.vector(p * square + i * e.lanes) for i in range(e.lanes)]
+                target = to + (p * position + c * columns + v)
                 for i, row in enumerate(transpose(e, rows)):
-                    to.store_vector(row, p * position + (c + i) * columns + v)
+                    e.prefetch(target + (i + e.lanes) * columns)
+                    target.store_vector(row, i * columns)
 
     def _transform(self, e: Emitter, source: Pointer, channels: Value, room: Pointer) -> None:
         """All positions of one filter for one vector of channels."""
@@ -85,10 +89,16 @@ class TransformFlipped(NativeKernel):
         last = self.size**2 - 1
         with e.loop(filters) as k, e.loop(columns, step=e.lanes) as v:
             source = w + k * (self.size**2) * channels + e.chunk * columns + v
-            taps = [
-                [source.vector((last - i * self.size - j) * channels) for j in range(self.size)]
+            cells = [
+                [(last - i * self.size - j) * channels for j in range(self.size)]
                 for i in range(self.size)
             ]
+            for place in (place for row in cells for place in row):
+                e.prefetch(source + (place + channels * (self.size**2 * AHEAD)))
+            taps = [[source.vector(place) for place in row] for row in cells]
+            target = to + (k * columns + v)
             for i, row in enumerate(_transformed(e, taps)):
                 for j, vector in enumerate(row):
-                    to.store_vector(vector, (i * TILE + j) * position + k * columns + v)
+                    place = (i * TILE + j) * position
+                    e.prefetch(target + (place + AHEAD * columns))
+                    target.store_vector(vector, place)
