@@ -101,12 +101,9 @@ class WinogradBackward:
 
     def refuses(self, task: Task) -> str | None:
         (x,) = task.inputs
-        columns = self.isa.tile_columns
-        if x.channels % columns or task.output.channels % columns:
-            return (
-                f"{x.channels} channels and {task.output.channels} filters "
-                f"are not whole blocks of {columns}"
-            )
+        lanes, filters = self.isa.lanes, task.output.channels
+        if x.channels % lanes or filters % lanes:
+            return f"{x.channels} channels and {filters} filters are not whole vectors of {lanes}"
         return unfit(task.what)
 
     def cost(self, task: Task) -> float:
@@ -124,7 +121,7 @@ class WinogradBackward:
 
     def _by_data(self, task: Task) -> Launches:
         conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns
-        blocks = x.channels // columns
+        blocks = quotient(x.channels, columns)
         arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
         size, sides = conv.window.size[0], conv.window.sides
         pack = Launch(TransformFlipped(size), blocks, arguments)

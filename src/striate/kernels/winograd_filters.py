@@ -75,7 +75,7 @@ class TransformFlipped(NativeKernel):
     """w [K, size, size, C], packed, filters, channels. One chunk is one block of channels.
 
     For backward-data: the filters rotated by 180 degrees, channels and filters exchanged. C is
-    whole blocks.
+    whole vectors; nobody wants what is behind the last one in its block.
     """
 
     size: int
@@ -87,7 +87,8 @@ class TransformFlipped(NativeKernel):
         position = filters * columns
         to = packed + e.chunk * (TILE * TILE) * position
         last = self.size**2 - 1
-        with e.loop(filters) as k, e.loop(columns, step=e.lanes) as v:
+        wanted = e.integer_minimum(channels - e.chunk * columns, columns)
+        with e.loop(filters) as k, e.loop(wanted, step=e.lanes) as v:
             source = w + k * (self.size**2) * channels + e.chunk * columns + v
             cells = [
                 [(last - i * self.size - j) * channels for j in range(self.size)]
