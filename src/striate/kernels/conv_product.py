@@ -45,7 +45,7 @@ MOST_SHARED = 256
 LEAST_SHARED = 4
 """Blocks of filters in a chunk at least, if there are as many: they share the panel."""
 CHUNKS = 16
-FRACTION, FRACTION_OF_WINDOWS, FRACTION_OF_GRADIENTS = 0.88, 0.85, 0.80
+FRACTION, FRACTION_OF_WINDOWS, FRACTION_OF_GRADIENTS = 0.92, 0.85, 0.84
 """Of the peak that the matrix product reaches with 1x1 filters, with larger ones, which take what
 they see cell by cell, and by the filters, where sums go through memory."""
 COPIES = 4.0

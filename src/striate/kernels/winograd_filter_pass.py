@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
@@ -19,8 +20,9 @@ from striate.plan import Launch, Task
 
 ROOM = 48
 """Tiles that a chunk transforms at a time: they stay in the second-level cache."""
-PART = 64
-"""Filters, and channels, of a part: its sums stay in the second-level cache."""
+PART, LEAST_PART = 64, 32
+"""Filters, and channels, of a part: its sums stay in the second-level cache. Where that makes too
+few parts to share, they are smaller."""
 MOST_WHOLE = 32 * 2**20
 """Bytes of transformed volumes that are worth their way through memory."""
 CHUNKS = 16
@@ -45,16 +47,19 @@ class _FilterGradient:
         """Channels and filters."""
         return self.task.inputs[0].channels, self.task.output.channels
 
-    @property
-    def part(self) -> int:
-        """Channels, and filters, of a part."""
-        return multiple(PART, self.isa.tile_columns)
+    def parts(self, part: int) -> tuple[int, int]:
+        """Parts of so many channels, and of so many filters."""
+        channels, filters = self.depths
+        return quotient(channels, part), quotient(filters, part)
 
     @property
-    def parts(self) -> tuple[int, int]:
-        """Of the channels and of the filters."""
-        channels, filters = self.depths
-        return quotient(channels, self.part), quotient(filters, self.part)
+    def whole_part(self) -> int | None:
+        """Channels, and filters, of a part, if parts with all tiles make enough chunks and the
+        volumes are small enough."""
+        if sum(self.volumes.values()) > MOST_WHOLE:
+            return None
+        sizes = (multiple(part, self.isa.tile_columns) for part in (PART, LEAST_PART))
+        return next((part for part in sizes if prod(self.parts(part)) >= CHUNKS), None)
 
     @property
     def volumes(self) -> dict[str, int]:
@@ -63,12 +68,6 @@ class _FilterGradient:
         patches, gradients = (4 * int(panels.size(depth)) for depth in self.depths)
         return {"patches": patches, "gradients": gradients}
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the parts make enough chunks with all tiles, and the volumes are small enough."""
-        enough = self.parts[0] * self.parts[1] >= CHUNKS
-        return enough and sum(self.volumes.values()) <= MOST_WHOLE
-
     def _ends(self, part: int) -> dict[str, int | bool | tuple[int, int]]:
         """What of a kernel follows from where panels end."""
         (channels, filters), columns, rows = self.depths, self.isa.tile_columns, self.isa.tile_rows
@@ -76,9 +75,9 @@ class _FilterGradient:
         narrow = channels % columns // self.isa.lanes
         return {"left": left, "narrow": narrow, "bias": self.task.what.bias}
 
-    def whole(self) -> Launches:
+    def whole(self, part: int) -> Launches:
         """Both volumes transformed, then a launch over the parts."""
-        isa, (channels, filters), part = self.isa, self.depths, self.part
+        isa, (channels, filters) = self.isa, self.depths
         size, tiles, bias = self.task.what.window.size[0], self.tiles, self.task.what.bias
         kernel = WinogradWholeGradient(
             size,
@@ -87,8 +86,8 @@ class _FilterGradient:
             **self._ends(part),  # type: ignore[arg-type]
         )
         roles = ("scratch.patches", "scratch.gradients", "dw.w", "dw.b" if bias else 0)
-        sizes = (tiles, tiles, channels, filters, self.parts[0], part, part)
-        chunks, room = self.parts[0] * self.parts[1], kernel.scratch(part, part)
+        sizes = (tiles, tiles, channels, filters, self.parts(part)[0], part, part)
+        chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (
             transform(isa, self.data, "x0", "scratch.patches", tiles, tiles),
             transform(isa, self.gradients, "dy", "scratch.gradients", tiles, tiles),
@@ -99,7 +98,7 @@ class _FilterGradient:
     def in_slices(self) -> Launches:
         """Every chunk transforms what it needs; the sums of slices are added up afterwards."""
         isa, (channels, filters), conv = self.isa, self.depths, self.task.what
-        share = min(filters, self.part)
+        share = min(filters, multiple(PART, isa.tile_columns))
         parts, size, lanes = quotient(filters, share), conv.window.size[0], isa.lanes
         slices = max(1, min(quotient(self.tiles, ROOM), quotient(CHUNKS, parts)))
         kernel = WinogradProducts(
@@ -136,4 +135,5 @@ def filter_gradient(isa: Isa, task: Task) -> Launches:
     data = tiling(x, y, (sides[0], sides[2]), size)
     outputs = (y.height, y.width, y.channels, (0, 0), data.rows, data.columns)
     pass_ = _FilterGradient(isa, task, data, Tiling(*outputs, data.step, data.step))
-    return pass_.whole() if pass_.is_whole else pass_.in_slices()
+    part = pass_.whole_part
+    return pass_.in_slices() if part is None else pass_.whole(part)
