@@ -68,25 +68,20 @@ class _FilterGradient:
         patches, gradients = (4 * int(panels.size(depth)) for depth in self.depths)
         return {"patches": patches, "gradients": gradients}
 
-    def _ends(self, part: int) -> dict[str, int | bool | tuple[int, int]]:
-        """What of a kernel follows from where panels end."""
-        (channels, filters), columns, rows = self.depths, self.isa.tile_columns, self.isa.tile_rows
+    def _shape(self, part: int) -> tuple[int, tuple[int, int], int, bool, int]:
+        """What the kernels' code depends on: columns, left, narrow, bias and lanes."""
+        (channels, filters), isa = self.depths, self.isa
+        columns, rows = isa.tile_columns, isa.tile_rows
         left = min(columns, part, filters) % rows, filters % columns % rows
-        narrow = channels % columns // self.isa.lanes
-        return {"left": left, "narrow": narrow, "bias": self.task.what.bias}
+        return columns, left, channels % columns // isa.lanes, self.task.what.bias, isa.lanes
 
     def whole(self, part: int) -> Launches:
         """Both volumes transformed, then a launch over the parts."""
         isa, (channels, filters) = self.isa, self.depths
         size, tiles, bias = self.task.what.window.size[0], self.tiles, self.task.what.bias
-        kernel = WinogradWholeGradient(
-            size,
-            isa.tile_columns,
-            lanes=isa.lanes,
-            **self._ends(part),  # type: ignore[arg-type]
-        )
+        kernel = WinogradWholeGradient(size, *self._shape(part))
         roles = ("scratch.patches", "scratch.gradients", "dw.w", "dw.b" if bias else 0)
-        sizes = (tiles, tiles, channels, filters, self.parts(part)[0], part, part)
+        sizes = (tiles, channels, filters, self.parts(part)[0], part, part)
         chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (
             transform(isa, self.data, "x0", "scratch.patches", tiles, tiles),
@@ -99,13 +94,9 @@ class _FilterGradient:
         """Every chunk transforms what it needs; the sums of slices are added up afterwards."""
         isa, (channels, filters), conv = self.isa, self.depths, self.task.what
         share = min(filters, multiple(PART, isa.tile_columns))
-        parts, size, lanes = quotient(filters, share), conv.window.size[0], isa.lanes
+        parts, size = quotient(filters, share), conv.window.size[0]
         slices = max(1, min(quotient(self.tiles, ROOM), quotient(CHUNKS, parts)))
-        kernel = WinogradProducts(
-            *(self.data.step, ROOM, isa.tile_columns),
-            lanes=lanes,
-            **self._ends(share),  # type: ignore[arg-type]
-        )
+        kernel = WinogradProducts(self.data.step, ROOM, *self._shape(share))
         sums = ("scratch.sums", "scratch.biases")
         tilings = (*self.data.arguments, *self.gradients.arguments)
         main = Launch(
@@ -116,7 +107,7 @@ class _FilterGradient:
         of_chunk = quotient(filters, CHUNKS)
         to = ("dw.w", "dw.b" if conv.bias else 0)
         back = Launch(
-            *(WinogradGradientBack(size, conv.bias, lanes), quotient(filters, of_chunk)),
+            *(WinogradGradientBack(size, conv.bias, isa.lanes), quotient(filters, of_chunk)),
             (*sums, *to, slices, channels, filters, of_chunk),
         )
         values = POSITIONS * position_stride(filters, channels)

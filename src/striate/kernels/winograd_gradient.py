@@ -131,8 +131,8 @@ class WinogradGradientBack(NativeKernel):
 @dataclass(frozen=True)
 class WinogradWholeGradient(NativeKernel):
     """Transformed patches, transformed gradients, gradient of the filters, gradient of the bias,
-    tiles, room of the `Panels`, channels, filters, parts of the channels, channels and filters of a
-    part, which are whole panels.
+    tiles, for which the `Panels` have just room, channels, filters, parts of the channels, channels
+    and filters of a part, which are whole panels.
 
     One chunk is one part of the channels and of the filters, with all tiles: its sums stay in
     private memory and are transformed back at once.
@@ -155,12 +155,10 @@ class WinogradWholeGradient(NativeKernel):
         return 4 * (self.columns + POSITIONS * self.lanes + sums)
 
     def emit(self, e: Emitter) -> None:
-        tiles, room, channels, filters, across, width, height = (
-            e.argument(i) for i in range(4, 11)
-        )
+        tiles, channels, filters, across, width, height = (e.argument(i) for i in range(4, 10))
         c, k = e.chunk % across * width, e.chunk // across * height
         own = e.integer_minimum(channels - c, width), e.integer_minimum(filters - k, height)
-        panels, between = Panels(room, self.columns), e.scratch + self.columns
+        panels, between = Panels(tiles, self.columns), e.scratch + self.columns
         fill(e, e.scratch, self.columns)
         sums = Sums(between + POSITIONS * e.lanes, width, position_stride(height, width))
         begins = tiles.equals(tiles)
