@@ -49,10 +49,9 @@ def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
 
 def _filter_seconds(conv: Conv, x: Shape, made: bool) -> float:
     """What transformed filters that no cache holds take beyond the filters themselves, which other
-    ways read: they are read once, and, if they are made at every call, written before, for which
-    memory is read as well."""
+    ways read: they are read once, and, if they are made at every call, written before."""
     size = 4 * (POSITIONS - conv.window.cells) * x.channels * conv.filters
-    return (3 if made else 1) * max(0, size - CACHED) / BYTES_PER_SECOND
+    return (2 if made else 1) * max(0, size - CACHED) / BYTES_PER_SECOND
 
 
 @dataclass(frozen=True)
