@@ -54,7 +54,7 @@ def norms(draw: st.DrawFn) -> tuple[Layer, Shape]:
 
 
 @given(norms(), st.integers(1, 5))
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_any_shape(case: tuple[Layer, Shape], batch: int) -> None:
     norm, x = case
     check_layer(norm, (x,), batch, tolerance=2e-6)

@@ -56,11 +56,6 @@ class Tiling:
         """Tiles of one image."""
         return self.rows * self.columns
 
-    @property
-    def patch_values(self) -> Operand:
-        """Values of a patch."""
-        return self.size * self.size * self.channels
-
     def walk(
         self, e: Emitter, first: Value, count: Value
     ) -> AbstractContextManager[tuple[Value, Place]]:
