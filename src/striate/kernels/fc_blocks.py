@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
+from striate.kernels.rounding import multiple, quotient
 from striate.kernels.values import Pointer, Value
 from striate.plan.records import Task
 
@@ -52,15 +53,15 @@ class Blocks:
     def of(cls, isa: Isa, task: Task) -> Blocks:
         """For the task's sizes."""
         filters, depth = task.what.filters, task.inputs[0].values
-        least = max(LEAST_NEURONS, NEURONS_OF_AN_IMAGE * task.batch, -(-filters // MOST_RANGES))
-        neurons = isa.tile_rows * -(-least // isa.tile_rows)
-        ranges, tiles = -(-filters // neurons), -(-depth // isa.tile_columns)
+        least = max(LEAST_NEURONS, NEURONS_OF_AN_IMAGE * task.batch, quotient(filters, MOST_RANGES))
+        neurons = multiple(least, isa.tile_rows)
+        ranges, tiles = quotient(filters, neurons), quotient(depth, isa.tile_columns)
         most = max(1, min(WIDTH, PIECE_VALUES // task.batch) // isa.tile_columns)
-        tiles = min(most, -(-tiles // -(-LEAST_CHUNKS // ranges)))
+        tiles = min(most, quotient(tiles, quotient(LEAST_CHUNKS, ranges)))
         width = isa.tile_columns * tiles
-        pieces = -(-depth // width)
-        columns = width * max(1, pieces // -(-CHUNKS // ranges))
-        return cls(neurons, columns, width, ranges, ranges * -(-depth // columns))
+        pieces = quotient(depth, width)
+        columns = width * max(1, pieces // quotient(CHUNKS, ranges))
+        return cls(neurons, columns, width, ranges, ranges * quotient(depth, columns))
 
     @property
     def sizes(self) -> tuple[int, int, int]:
