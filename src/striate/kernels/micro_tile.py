@@ -83,24 +83,27 @@ def dot_products(
 
 
 def dot_panels(
-    e: Emitter, factors: tuple[Pointer, Pointer], terms: tuple[Value, Value], ahead: Pointer
+    e: Emitter, factors: tuple[Pointer, Pointer], terms: tuple[Value, Value], ahead: Stream
 ) -> list[list[Value]]:
     """Σ_i x[r, i]·w[i, k] of a whole micro-tile, where x lies in panels as wide as the tile.
+
+    While one panel is multiplied, the next one is asked for: nothing else foresees the jump.
 
     Args:
         e: the emitter.
         factors: x, from the tile's first row on, and w, [terms][columns].
         terms: how many there are, and the distance between two panels of x.
-        ahead: memory that is wanted soon: a cache line of it is asked for with every term.
+        ahead: what is brought into the second-level cache meanwhile.
     """
     (x, w), (count, distance), columns = factors, terms, e.isa.tile_columns
     vectors, rows = range(e.isa.tile_vectors), range(e.isa.tile_rows)
     sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in rows]
     with e.loop(count, step=columns) as start:
         panel, weights = x + start // columns * distance, w + start * columns
-        lines = ahead + start * LINE
+        lines = ahead.start + start * ahead.step
         with e.loop(e.integer_minimum(count - start, columns)) as i:
-            e.prefetch(lines + i * LINE, level=2)
+            e.prefetch(lines + i * ahead.step, level=2)
+            e.prefetch(panel + (distance + i * LINE))
             loaded = [weights.vector(i * columns + v * e.lanes) for v in vectors]
             for r, row in enumerate(sums):
                 value = panel.broadcast(i + r * columns)

@@ -13,21 +13,11 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
-from striate.kernels.grid import Place
-from striate.kernels.memory_ops import copy
-from striate.kernels.micro_tile import LINE, dot_panels
+from striate.kernels.micro_tile import LINE, Stream, dot_panels
 from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_output import Output, OutputTransform
 from striate.kernels.winograd_tiles import Tiling
-from striate.kernels.winograd_transform import transform
-from striate.kernels.winograd_volumes import (
-    AHEAD,
-    POSITIONS,
-    SKEW,
-    TILE,
-    Panels,
-    transform_tiles,
-)
+from striate.kernels.winograd_volumes import POSITIONS, SKEW, TILE, Panels, transform_tiles
 
 SIZES = 14
 """The slot from which on a tiling's numbers stand."""
@@ -42,18 +32,11 @@ class WinogradConvolution(NativeKernel):
     from one of its pixels to the next, `Tiling.arguments`.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
-    Where x is given transformed, it is what `TransformTiles` leaves.
 
     Attributes:
-        step: rows (and columns) of a tile of output.
         room: the most tiles in a block.
-        columns: filters in a block.
         lanes: of a vector.
-        bias: whether the sums get a bias.
-        given: whether x is transformed already.
-        relu: whether max(0, .) follows.
-        masked: whether only what lies where the mask, shaped like y, is positive is kept, and the
-            rest is zero: the backward pass of a RELU.
+        step, columns, bias, relu, masked: as in `OutputTransform`.
     """
 
     step: int
@@ -61,7 +44,6 @@ class WinogradConvolution(NativeKernel):
     columns: int
     lanes: int
     bias: bool
-    given: bool = False
     relu: bool = False
     masked: bool = False
 
@@ -72,13 +54,16 @@ class WinogradConvolution(NativeKernel):
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for an input of this depth."""
-        corner = 2 * self.step**2 * self.columns
-        own = POSITIONS * (GROUP * self._product_stride + self.lanes) + corner
-        if self.given:
-            return 4 * own
+        own = POSITIONS * GROUP * self._product_stride + self._transform.room(self.lanes)
         patch = TILE * TILE * channels
         data: int = Panels(self.room, self.columns).size(channels)
         return 4 * (own + POSITIONS * self.lanes + patch + data)
+
+    @property
+    def _transform(self) -> OutputTransform:
+        return OutputTransform(
+            self.step, self.columns, self.bias, self.relu, self.masked, far=False
+        )
 
     def emit(self, e: Emitter) -> None:
         x, filters, bias, y, mask = (e.pointer(i) for i in range(5))
@@ -89,15 +74,10 @@ class WinogradConvolution(NativeKernel):
         first = block * micro_tiles // pieces * rows
         count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
         between = e.scratch + GROUP * (POSITIONS * self._product_stride)
-        corner = between + POSITIONS * e.lanes
-        if self.given:
-            panels = Panels(micro_tiles * rows, self.columns)
-            data = x + first * self.columns
-        else:
-            panels, room = Panels(self.room, self.columns), corner + 2 * self.step**2 * self.columns
-            data = room + (channels * (TILE * TILE) + POSITIONS * e.lanes)
-            volumes, whole = (x, data), (e.integer(0), channels)
-            transform_tiles(e, tiling, volumes, (first, count), whole, panels, room)
+        panels, room = Panels(self.room, self.columns), between + self._transform.room(e.lanes)
+        data = room + (channels * (TILE * TILE) + POSITIONS * e.lanes)
+        some, whole = (first, count), (e.integer(0), channels)
+        transform_tiles(e, tiling, (x, data), some, whole, panels, room)
         size = channels * (POSITIONS * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
@@ -110,10 +90,9 @@ class WinogradConvolution(NativeKernel):
                 to = Target(bias + k, y + k, mask + k)
                 wanted = e.integer_minimum(depth - k, self.columns)
                 output = Output(height, width, pixel, wanted)
-                products = e.scratch + number * (POSITIONS * self._product_stride)
-                with tiling.walk(e, first, count) as (t, tile):
-                    source = products + t * self.columns
-                    self._transform_back(e, source, to, tile, output, (between, corner))
+                source = e.scratch + number * (POSITIONS * self._product_stride)
+                products = source, self._product_stride
+                self._transform.emit(e, tiling, some, products, to, output, between)
 
     def _multiply(
         self,
@@ -134,91 +113,9 @@ class WinogradConvolution(NativeKernel):
             ahead = filters + (following + turns * of_position)
             with e.loop(count, step=rows) as t:
                 tile = data + (p * panels.position + t * self.columns), weights
-                fetched = ahead + t // rows * (depth * LINE)
+                fetched = Stream(ahead + t // rows * (depth * LINE), LINE)
                 totals = dot_panels(e, tile, (depth, panels.panel), fetched)
                 place = target + t * self.columns
                 for r, line in enumerate(totals):
                     for v, total in enumerate(line):
                         place.store_vector(total, r * self.columns + v * e.lanes)
-
-    def _transform_back(
-        self,
-        e: Emitter,
-        source: Pointer,
-        to: Target,
-        tile: Place,
-        output: Output,
-        rooms: tuple[Pointer, Pointer],
-    ) -> None:
-        """AT·m·A of one tile and block; what the output's edge cuts off goes through a corner."""
-        (between, corner), out = rooms, self.step
-        start, whole, edge = self._place(e, tile, output)
-        corner_mask = corner + out * out * self.columns
-        if self.masked:
-            with e.when(whole ^ True):
-                self._copy_edge(e, to.mask + start, corner_mask, edge, back=False)
-        y = e.select_pointer(whole, to.y + start, corner)
-        mask = e.select_pointer(whole, to.mask + start, corner_mask)
-        pixel = e.select(whole, output.pixel, self.columns)
-        line = e.select(whole, output.width * output.pixel, out * self.columns)
-        later = start + output.pixel * (out * AHEAD)
-        with e.loop(self.columns, step=e.lanes) as v:
-            offset = to.bias.vector(v) if self.bias else None
-
-            def load(j: Value, i: int) -> Value:
-                return source.vector((j + i * TILE) * self._product_stride + v)
-
-            def store(i: Value, j: int, value: Value) -> None:
-                place = i * line + pixel * j + v
-                e.prefetch(to.y + (later + place))
-                total = value if offset is None else value + offset
-                total = e.maximum(total, 0.0) if self.relu else total
-                if self.masked:
-                    e.prefetch(to.mask + (later + place))
-                    total = e.select(mask.vector(place) > 0.0, total, 0.0)
-                y.store_vector(total, place)
-
-            transform(e, minimal(out, TILE + 1 - out).output, load, store, between)
-        with e.when(whole ^ True):
-            self._copy_edge(e, to.y + start, corner, edge, back=True)
-
-    def _place(self, e: Emitter, tile: Place, output: Output) -> tuple[Value, Value, Edge]:
-        """A tile's first output, whether all of it lies in the output, and how much does."""
-        height, width, out = output.height, output.width, self.step
-        row, column = tile.row * out, tile.column * out
-        start = ((tile.image * height + row) * width + column) * output.pixel
-        whole = (row <= height - out) & (column <= width - out)
-        whole = whole & output.wanted.equals(self.columns)
-        rows = e.integer_minimum(height - row, out)
-        columns = e.integer_minimum(width - column, out)
-        return start, whole, Edge(rows, columns, output)
-
-    def _copy_edge(
-        self, e: Emitter, volume: Pointer, corner: Pointer, edge: Edge, back: bool
-    ) -> None:
-        """Between a volume and a tile of its own, as much as lies in the volume."""
-        output = edge.output
-        with e.loop(edge.rows) as i, e.loop(edge.columns) as j:
-            place = volume + (i * output.width + j) * output.pixel
-            tile = corner + (i * self.step + j) * self.columns
-            copy(e, place if back else tile, tile if back else place, output.wanted)
-
-
-@dataclass(frozen=True)
-class Output:
-    """The volume that tiles are put in, values from one of its pixels to the next, and how many
-    filters of a block are wanted."""
-
-    height: Value
-    width: Value
-    pixel: Value
-    wanted: Value
-
-
-@dataclass(frozen=True)
-class Edge:
-    """How much of a tile lies in the output."""
-
-    rows: Value
-    columns: Value
-    output: Output

@@ -78,7 +78,7 @@ class WinogradProducts(NativeKernel):
             transform_tiles(e, outputs, (e.pointer(1), gradients), some, part, panels, room)
             begins = first.equals(start)
             kept = (panels, own, count, begins, zeros, self.left, self.narrow)
-            products = Products(e, patches, gradients, *kept)
+            products = Products(e, patches, gradients, *kept, far=False)
             with e.loop(POSITIONS) as position:
                 products.add(position, sums)
             if self.bias:
@@ -167,6 +167,7 @@ class WinogradWholeGradient(NativeKernel):
             e.pointer(0) + c // self.columns * panels.panel,
             e.pointer(1) + k // self.columns * panels.panel,
             *(panels, own, tiles, begins, e.scratch, self.left, self.narrow),
+            far=True,
         )
         with e.loop(POSITIONS) as position:
             products.add(position, sums)

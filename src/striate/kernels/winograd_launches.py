@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import WinogradConvolution
+from striate.kernels.winograd_output import TransformOutputs
+from striate.kernels.winograd_positions import MultiplyPositions
 from striate.kernels.winograd_tiles import Tiling
-from striate.kernels.winograd_volumes import TILE, Panels, TransformTiles
+from striate.kernels.winograd_volumes import POSITIONS, TILE, Panels, TransformTiles
 from striate.layers import Shape
 from striate.plan import At, Launch
 
 BLOCK = 24
 """Tiles in a block whose chunk transforms them: they stay in the second-level cache."""
-GIVEN_BLOCK = 96
-"""Tiles in a block of a volume that was transformed before."""
+POSITION_BYTES = 448 * 2**10
+"""Bytes of a position's tiles that stay in the second-level cache while its filters pass by."""
+MOST_FILTERS = 12 * 2**20
+"""Bytes of transformed filters that are read again for every block of tiles: a third-level cache
+may hold them."""
 CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
 
@@ -41,7 +46,7 @@ def convolution(
 ) -> Launches:
     """From a tiling of the input to a volume of shape y.
 
-    Where tiles make too few blocks, filters are cut in parts, too; see `_Blocks`.
+    Block by block of tiles, or position by position: see `_Sizes.by_position`.
 
     Args:
         isa: the target.
@@ -52,71 +57,94 @@ def convolution(
         relu: whether max(0, .) follows.
         pixel: values from one pixel of the output to the next; None if it is as deep as y.
     """
-    blocks = _Blocks.of(isa, batch * int(cut.per_image), y.channels)
-    before, scratch = list[Launch](), dict[str, int]()
-    if blocks.given:
-        room = blocks.micro_tiles * isa.tile_rows
-        before.append(transform(isa, cut, roles[0], "scratch.transformed", blocks.tiles, room))
-        roles = ("scratch.transformed", *roles[1:])
-        scratch["transformed"] = 4 * Panels(room, isa.tile_columns).size(cut.channels)
-    kernel = WinogradConvolution(
-        *(cut.step, blocks.room, isa.tile_columns, isa.lanes),
-        bias=roles[2] != 0,
-        given=blocks.given,
-        relu=relu,
-        masked=roles[4] != 0,
+    sizes = _Sizes(isa, batch * int(cut.per_image), int(cut.channels), y.channels)
+    ending = {"bias": roles[2] != 0, "relu": relu, "masked": roles[4] != 0}
+    volume = (y.channels, y.height, y.width, pixel or y.channels)
+    if sizes.by_position:
+        return _by_position(sizes, cut, roles, ending, volume)
+    kernel = WinogradConvolution(cut.step, sizes.room, isa.tile_columns, isa.lanes, **ending)
+    arguments = (*roles, *sizes.blocks, *volume, *cut.arguments)
+    return (Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels)),), {}
+
+
+def _by_position(
+    sizes: _Sizes,
+    cut: Tiling,
+    roles: tuple[str | At | int, ...],
+    ending: dict[str, bool],
+    volume: tuple[int, ...],
+) -> Launches:
+    """Transforms, products, and transforms back, each over everything."""
+    isa, columns, room = sizes.isa, sizes.isa.tile_columns, sizes.micro_tiles * sizes.isa.tile_rows
+    x, filters, bias, y, mask = roles
+    pieces = quotient(4 * room * sizes.channels, POSITION_BYTES)
+    share = quotient(sizes.tiles, CHUNKS)
+    factors = ("scratch.transformed", filters, "scratch.products")
+    numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
+    back = TransformOutputs(cut.step, columns, isa.lanes, **ending)
+    to = ("scratch.products", bias, y, mask)
+    launches = (
+        transform(isa, cut, x, "scratch.transformed", sizes.tiles, room),
+        Launch(MultiplyPositions(columns), POSITIONS * pieces, (*factors, *numbers)),
+        Launch(
+            *(back, quotient(sizes.tiles, share)),
+            (*to, sizes.tiles, share, room, *volume, *cut.arguments),
+        ),
     )
-    volume = (y.height, y.width, pixel or y.channels)
-    arguments = (*roles, *blocks.sizes, y.channels, *volume, *cut.arguments)
-    main = Launch(kernel, blocks.chunks, arguments, room=kernel.scratch(cut.channels))
-    return (*before, main), scratch
+    panels = Panels(room, columns)
+    volumes = {"transformed": sizes.channels, "products": sizes.filters}
+    return launches, {name: 4 * int(panels.size(depth)) for name, depth in volumes.items()}
 
 
 @dataclass(frozen=True)
-class _Blocks:
-    """How tiles are cut in blocks, which are whole micro-tiles, and blocks of filters in parts.
+class _Sizes:
+    """How many tiles, channels and filters there are, and how they are cut in chunks.
 
     Attributes:
-        tiles: how many there are.
-        micro_tiles: that hold them.
-        count: blocks of tiles.
-        room: the most tiles in any net's block.
-        part: blocks of filters in a part.
-        parts: of the filters.
-        given: whether so many parts need a block that it is cheaper to transform it once, before,
-            although it then goes through memory.
+        isa: the target.
+        tiles, channels, filters: how many there are.
     """
 
+    isa: Isa
     tiles: int
-    micro_tiles: int
-    count: int
-    room: int
-    part: int
-    parts: int
-    given: bool
+    channels: int
+    filters: int
 
-    @classmethod
-    def of(cls, isa: Isa, tiles: int, filters: int) -> _Blocks:
-        """As even as can be, in as many chunks as are wanted."""
-        blocks, micro_tiles = quotient(filters, isa.tile_columns), quotient(tiles, isa.tile_rows)
-        for size, given in ((BLOCK, False), (GIVEN_BLOCK, True)):
-            most = multiple(size, isa.tile_rows)
-            count = quotient(micro_tiles, most // isa.tile_rows)
-            part = quotient(blocks, min(quotient(CHUNKS, count), blocks))
-            found = cls(tiles, micro_tiles, count, most, part, quotient(blocks, part), given)
-            if found.parts <= 2:
-                break
-        return found
+    @property
+    def micro_tiles(self) -> int:
+        """Micro-tiles that hold the tiles."""
+        return quotient(self.tiles, self.isa.tile_rows)
+
+    @property
+    def filter_blocks(self) -> int:
+        """Blocks of filters."""
+        return quotient(self.filters, self.isa.tile_columns)
+
+    @property
+    def by_position(self) -> bool:
+        """Whether no cache holds the filters, or tiles make so few blocks that filters would have
+        to be cut in many parts, too."""
+        filters = POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
+        return filters > MOST_FILTERS or self.blocks[4] > 2
+
+    @property
+    def room(self) -> int:
+        """The most tiles in a block of any net."""
+        return multiple(BLOCK, self.isa.tile_rows)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """As `WinogradConvolution` takes them: tiles, micro-tiles, blocks that these are cut in,
+        blocks of filters in a part, and parts of them, as even as can be."""
+        pieces = quotient(self.micro_tiles, self.room // self.isa.tile_rows)
+        part = quotient(self.filter_blocks, min(quotient(CHUNKS, pieces), self.filter_blocks))
+        parts = quotient(self.filter_blocks, part)
+        return self.tiles, self.micro_tiles, pieces, part, parts
 
     @property
     def chunks(self) -> int:
         """Blocks of tiles times parts of the filters."""
-        return self.count * self.parts
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """As `WinogradConvolution` takes them."""
-        return self.tiles, self.micro_tiles, self.count, self.part, self.parts
+        return self.blocks[2] * self.blocks[4]
 
 
 def transform(

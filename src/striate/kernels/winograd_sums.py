@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.emitter import Emitter
-from striate.kernels.micro_tile import sum_products
+from striate.kernels.micro_tile import Stream, sum_products
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import POINTS, minimal
 from striate.kernels.winograd_transform import transform
@@ -61,6 +61,7 @@ class Products:
         zeros: a panel's columns of them.
         left: filters behind the last whole micro-tile of a whole panel, and of the last one.
         narrow: vectors of channels in the last panel of the volume, where it is not whole; else 0.
+        far: whether panels come from memory: the next position's are then asked for meanwhile.
     """
 
     e: Emitter
@@ -73,6 +74,7 @@ class Products:
     zeros: Pointer
     left: tuple[int, int]
     narrow: int
+    far: bool
 
     def add(self, position: Value, sums: Sums) -> None:
         """Add up the tiles for one position."""
@@ -85,32 +87,62 @@ class Products:
             patches = self.patches + here
             with e.loop(whole, step=columns) as c:
                 panel = patches + c // columns * self.panels.panel
-                self._panel(panel, gradients, to.at(k, c), (wanted, columns))
+                soon = self._soon(panel, gradients, (k // columns, c // columns))
+                self._panel(panel, gradients, to.at(k, c), (wanted, columns), soon)
             if self.narrow:
                 with e.when(whole < channels):
                     panel = patches + whole // columns * self.panels.panel
                     size = wanted, self.narrow * e.lanes
                     self._panel(panel, gradients, to.at(k, whole), size)
 
+    def _soon(
+        self, patches: Pointer, gradients: Pointer, numbers: tuple[Value, Value]
+    ) -> tuple[Pointer, Pointer] | None:
+        """What two panels, of filters and channels, ask for: a half of each one's next position.
+        Every panel meets several of the other kind; their numbers say which half."""
+        if not self.far:
+            return None
+        half, next_position = self.panels.columns // 2, self.panels.position
+        of_filters, of_channels = ((number & 1) * half for number in numbers)
+        return patches + (of_filters + next_position), gradients + (of_channels + next_position)
+
     def _panel(
-        self, patches: Pointer, gradients: Pointer, to: Sums, size: tuple[Value, int]
+        self,
+        patches: Pointer,
+        gradients: Pointer,
+        to: Sums,
+        size: tuple[Value, int],
+        soon: tuple[Pointer, Pointer] | None = None,
     ) -> None:
         """One panel of filters x one of channels, or as many of both as are wanted."""
         e, (wanted, columns), height = self.e, size, self.e.isa.tile_rows
         whole = wanted // height * height
         with e.loop(whole, step=height) as k:
-            self._tile(patches, gradients + k, to.at(k, 0), (height, columns))
+            ahead = None
+            if soon is not None:
+                odd = (k // height & 1).equals(1)
+                ahead = Stream(e.select_pointer(odd, soon[1], soon[0]), columns)
+            self._tile(patches, gradients + k, to.at(k, 0), (height, columns), ahead)
         for left in sorted({*self.left} - {0}):
             with e.when((wanted - whole).equals(left)):
                 self._tile(patches, gradients + whole, to.at(whole, 0), (left, columns))
 
-    def _tile(self, patches: Pointer, gradients: Pointer, to: Sums, shape: tuple[int, int]) -> None:
+    def _tile(
+        self,
+        patches: Pointer,
+        gradients: Pointer,
+        to: Sums,
+        shape: tuple[int, int],
+        ahead: Stream | None = None,
+    ) -> None:
         e, vectors = self.e, range(0, shape[1], self.e.lanes)
         places = [to.start + to.row * r for r in range(shape[0])]
         before = [e.select_pointer(self.begins, self.zeros, place) for place in places]
         starts = [[place.vector(v) for v in vectors] for place in before]
         columns = self.panels.columns
-        totals = sum_products(e, (gradients, patches), (self.tiles, columns), starts, columns)
+        totals = sum_products(
+            e, (gradients, patches), (self.tiles, columns), starts, columns, ahead
+        )
         for place, line in zip(places, totals, strict=True):
             for v, total in zip(vectors, line, strict=True):
                 place.store_vector(total, v)

@@ -1,0 +1,213 @@
+"""Winograd's last stage: AT·m·A, from the products of 36 positions to tiles of the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.base import NativeKernel
+from striate.kernels.conv_direct import Target
+from striate.kernels.emitter import Emitter
+from striate.kernels.grid import Place
+from striate.kernels.memory_ops import copy
+from striate.kernels.values import Operand, Pointer, Value
+from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.winograd_transform import transform
+from striate.kernels.winograd_volumes import AHEAD, POSITIONS, TILE, Panels
+
+SIZES = 11
+"""The slot from which on a tiling's numbers stand in the arguments of `TransformOutputs`."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """The volume that tiles are put in, values from one of its pixels to the next, and how many
+    filters of a block are wanted."""
+
+    height: Value
+    width: Value
+    pixel: Value
+    wanted: Value
+
+
+@dataclass(frozen=True)
+class Edge:
+    """How much of a tile lies in the output."""
+
+    rows: Value
+    columns: Value
+    output: Output
+
+
+@dataclass(frozen=True)
+class OutputTransform:
+    """How tiles of products become tiles of the output.
+
+    Attributes:
+        step: rows (and columns) of a tile of output.
+        columns: filters in a block.
+        bias: whether the sums get a bias.
+        relu: whether max(0, .) follows.
+        masked: whether only what lies where the mask, shaped like the output, is positive is kept,
+            and the rest is zero: the backward pass of a RELU.
+        far: whether products come from memory, which is asked for ahead, not from a cache.
+    """
+
+    step: int
+    columns: int
+    bias: bool
+    relu: bool
+    masked: bool
+    far: bool
+
+    def room(self, lanes: int) -> int:
+        """Floats of private memory."""
+        return POSITIONS * lanes + 2 * self.step**2 * self.columns
+
+    def emit(
+        self,
+        e: Emitter,
+        tiling: Tiling,
+        tiles: tuple[Value, Value],
+        products: tuple[Pointer, Operand],
+        to: Target,
+        output: Output,
+        room: Pointer,
+    ) -> None:
+        """Some tiles of one block of filters.
+
+        Args:
+            e: the emitter.
+            tiling: of the input.
+            tiles: the first, and how many.
+            products: of the first tile, and the floats from one position's to the next.
+            to: bias, output and mask from the block's first filter on.
+            output: the volume.
+            room: private memory.
+        """
+        source, stride = products
+        with tiling.walk(e, *tiles) as (t, tile):
+            self._tile(e, (source + t * self.columns, stride), to, tile, output, room)
+
+    def _tile(
+        self,
+        e: Emitter,
+        products: tuple[Pointer, Operand],
+        to: Target,
+        tile: Place,
+        output: Output,
+        between: Pointer,
+    ) -> None:
+        """One tile; what the output's edge cuts off goes through a corner."""
+        corner, out = between + POSITIONS * e.lanes, self.step
+        start, whole, edge = self._place(e, tile, output)
+        corner_mask = corner + out * out * self.columns
+        if self.masked:
+            with e.when(whole ^ True):
+                self._copy_edge(e, to.mask + start, corner_mask, edge, back=False)
+        own = Target(
+            to.bias,
+            e.select_pointer(whole, to.y + start, corner),
+            e.select_pointer(whole, to.mask + start, corner_mask),
+        )
+        later = start + output.pixel * (out * AHEAD)
+        ahead = Target(to.bias, to.y + later, to.mask + later)
+        pixel = e.select(whole, output.pixel, self.columns)
+        line = e.select(whole, output.width * output.pixel, out * self.columns)
+        self._transform(e, products, own, ahead, (line, pixel), between)
+        with e.when(whole ^ True):
+            self._copy_edge(e, to.y + start, corner, edge, back=True)
+
+    def _transform(
+        self,
+        e: Emitter,
+        products: tuple[Pointer, Operand],
+        to: Target,
+        ahead: Target,
+        distances: tuple[Value, Value],
+        between: Pointer,
+    ) -> None:
+        """All columns of a tile; distances are those of its lines and pixels."""
+        (source, stride), (line, pixel) = products, distances
+        with e.loop(self.columns, step=e.lanes) as v:
+            offset = to.bias.vector(v) if self.bias else None
+
+            def load(j: Value, i: int) -> Value:
+                place: Pointer = source + ((j + i * TILE) * stride + v)
+                if self.far:
+                    e.prefetch(place + AHEAD * self.columns)
+                return place.vector()
+
+            def store(i: Value, j: int, value: Value) -> None:
+                place = i * line + pixel * j + v
+                e.prefetch(ahead.y + place)
+                total = value if offset is None else value + offset
+                total = e.maximum(total, 0.0) if self.relu else total
+                if self.masked:
+                    e.prefetch(ahead.mask + place)
+                    total = e.select(to.mask.vector(place) > 0.0, total, 0.0)
+                to.y.store_vector(total, place)
+
+            matrix = minimal(self.step, TILE + 1 - self.step).output
+            transform(e, matrix, load, store, between)
+
+    def _place(self, e: Emitter, tile: Place, output: Output) -> tuple[Value, Value, Edge]:
+        """A tile's first output, whether all of it lies in the output, and how much does."""
+        height, width, out = output.height, output.width, self.step
+        row, column = tile.row * out, tile.column * out
+        start = ((tile.image * height + row) * width + column) * output.pixel
+        whole = (row <= height - out) & (column <= width - out)
+        whole = whole & output.wanted.equals(self.columns)
+        rows = e.integer_minimum(height - row, out)
+        columns = e.integer_minimum(width - column, out)
+        return start, whole, Edge(rows, columns, output)
+
+    def _copy_edge(
+        self, e: Emitter, volume: Pointer, corner: Pointer, edge: Edge, back: bool
+    ) -> None:
+        """Between a volume and a tile of its own, as much as lies in the volume."""
+        output = edge.output
+        with e.loop(edge.rows) as i, e.loop(edge.columns) as j:
+            place = volume + (i * output.width + j) * output.pixel
+            tile = corner + (i * self.step + j) * self.columns
+            copy(e, place if back else tile, tile if back else place, output.wanted)
+
+
+@dataclass(frozen=True)
+class TransformOutputs(NativeKernel):
+    """Products in `Panels`, bias, y, mask, tiles, tiles in a chunk, room of the panels, filters,
+    rows and columns of the output, values from one of its pixels to the next, `Tiling.arguments`.
+
+    Attributes:
+        step, columns, bias, relu, masked: as in `OutputTransform`.
+        lanes: of a vector.
+    """
+
+    step: int
+    columns: int
+    lanes: int
+    bias: bool
+    relu: bool = False
+    masked: bool = False
+
+    @property
+    def _transform(self) -> OutputTransform:
+        return OutputTransform(self.step, self.columns, self.bias, self.relu, self.masked, far=True)
+
+    @property
+    def private(self) -> int:
+        return 4 * self._transform.room(self.lanes)
+
+    def emit(self, e: Emitter) -> None:
+        products, bias, y, mask = (e.pointer(i) for i in range(4))
+        tiles, share, room, filters = (e.argument(i) for i in range(4, 8))
+        height, width, pixel = (e.argument(i) for i in range(8, SIZES))
+        tiling = Tiling.read(e, SIZES, self.step, TILE)
+        panels, first = Panels(room, self.columns), e.chunk * share
+        some = first, e.integer_minimum(tiles - first, share)
+        with e.loop(filters, step=self.columns) as k:
+            source = products + (k // self.columns * panels.panel + first * self.columns)
+            to = Target(bias + k, y + k, mask + k)
+            wanted = e.integer_minimum(filters - k, self.columns)
+            output = Output(height, width, pixel, wanted)
+            self._transform.emit(e, tiling, some, (source, panels.position), to, output, e.scratch)
