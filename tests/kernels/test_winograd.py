@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from examples import example
 from isas import NATIVE, SHAPES
-from striate.kernels import Isa, candidates_for, host, target
+from striate.kernels import Isa, candidates_for, host, target, winograd_launches
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.kernels.winograd_matrices import minimal
@@ -73,6 +73,19 @@ def test_any_shape(
 ) -> None:
     conv = Conv(filters, Window((size, size), pad=pad), bias=bias)
     assert check(WINOGRAD, conv, Shape(height, width, channels), host(), TOLERANCE) >= 1
+
+
+@pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
+@pytest.mark.parametrize(
+    "text", ["18x17x48 -> CONV3-80", "9x9x16 -> CONV5-16", "6x5x32 -> CONV3-48 P=0 bias=no"]
+)
+def test_position_by_position(text: str, isa: Isa, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for deep filters, in several pieces of the tiles."""
+    monkeypatch.setattr(winograd_launches, "MOST_FILTERS", 0)
+    monkeypatch.setattr(winograd_launches, "POSITION_BYTES", 2048)
+    conv, (x,) = example(text)
+    assert check(WINOGRAD, conv, x, isa, TOLERANCE) >= 1
+    check_threads(WINOGRAD, text)
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:

@@ -23,7 +23,7 @@ ROOM = 48
 PART, LEAST_PART = 64, 32
 """Filters, and channels, of a part: its sums stay in the second-level cache. Where that makes too
 few parts to share, they are smaller."""
-MOST_WHOLE = 32 * 2**20
+MOST_WHOLE = 64 * 2**20
 """Bytes of transformed volumes that are worth their way through memory."""
 CHUNKS = 16
 """Wanted chunks."""

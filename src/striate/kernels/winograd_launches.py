@@ -77,7 +77,7 @@ def _by_position(
     """Transforms, products, and transforms back, each over everything."""
     isa, columns, room = sizes.isa, sizes.isa.tile_columns, sizes.micro_tiles * sizes.isa.tile_rows
     x, filters, bias, y, mask = roles
-    pieces = quotient(4 * room * sizes.channels, POSITION_BYTES)
+    pieces = min(sizes.micro_tiles, quotient(4 * room * sizes.channels, POSITION_BYTES))
     share = quotient(sizes.tiles, CHUNKS)
     factors = ("scratch.transformed", filters, "scratch.products")
     numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
