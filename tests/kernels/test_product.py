@@ -15,7 +15,8 @@ from examples import example
 from isas import NATIVE, SHAPES
 from striate.kernels import Isa, host, target
 from striate.kernels.compile import llvm_text, object_code
-from striate.kernels.conv_product import BLOCK, Product, ProductBackward, ProductForward, whole
+from striate.kernels.conv_product import ProductBackward, ProductForward
+from striate.kernels.product_launch import BLOCK, Product, whole
 from striate.layers import Conv, Mode, Shape, Window
 from striate.plan import Task
 
@@ -37,8 +38,12 @@ EXAMPLES = [
     "7x7x1040 -> CONV1-40",
     "34x33x6 -> CONV1-70",
     "7x6x24 -> CONV1-300",
+    "6x7x32 -> CONV2-16 P=0,1,0,1",
+    "5x6x130 -> CONV3-128",
+    "3x4x1060 -> CONV1-130",
 ]
-"""Among them several slices, chunks of several blocks, several parts of the filters."""
+"""Among them several slices, chunks of several blocks, several parts of the filters, and sums by
+the filters that no cache holds, with slices in several chunks."""
 
 
 @pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
@@ -101,7 +106,12 @@ def task_of(kind: str, text: str, given: dict[str, Any], detail: dict[str, Any])
 
 @pytest.mark.parametrize(
     "text",
-    ["18x18x32 -> CONV1-96 S=2 fit=floor", "20x20x40 -> CONV1-96", "7x7x530 -> CONV1-300"],
+    [
+        "18x18x32 -> CONV1-96 S=2 fit=floor",
+        "20x20x40 -> CONV1-96",
+        "7x7x530 -> CONV1-300",
+        "13x13x130 -> CONV3-128 S=2",
+    ],
 )
 def test_the_number_of_threads_changes_no_bit(text: str) -> None:
     check_threads(PRODUCT, text)

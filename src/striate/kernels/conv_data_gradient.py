@@ -6,7 +6,8 @@ the filters, which together do each multiplication once. Where stride and dilati
 gradient is spread with zeros instead.
 
 These go over the whole input, padding included, and fill vectors with its channels. Where that is
-much more than the output, or they are few, columns take less (`column_gradient.py`).
+much more than the output, or they are few, columns take less (`column_gradient.py`); where channels
+and filters are many, products (`product_data.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from striate.kernels.conv_direct import convolution
 from striate.kernels.conv_pack import PackFlipped, blocks_of
 from striate.kernels.conv_sizes import ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
-from striate.kernels.estimates import DIRECT, filled, seconds
+from striate.kernels.estimates import direct_fraction, filled, seconds
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel
@@ -91,7 +92,7 @@ def _direct_seconds(isa: Isa, task: Task) -> float:
     if window.dilation == (1, 1):
         visited /= window.stride[0] * window.stride[1]
     used = filled(x.channels // conv.groups, isa.lanes)
-    return seconds(isa, task.batch * conv.macs(x), DIRECT * used) * visited
+    return seconds(isa, task.batch * conv.macs(x), direct_fraction(window) * used) * visited
 
 
 def _spread(isa: Isa, task: Task) -> Iterator[Launch]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
-from striate.layers import Conv, Shape
+from striate.layers import Conv, Shape, Window
 
 DIRECT = 0.85
 """Of the peak that direct convolution reaches where bands and blocks of filters are full."""
+STRIDED = 0.75
+"""The same where a stride lets it copy pixels that few cells see."""
 
 GROUP_TILE = 12e-9
 """Seconds that a micro-tile of a group takes besides its multiply-adds."""
@@ -16,7 +18,14 @@ GROUP_TILE = 12e-9
 def direct_seconds(isa: Isa, conv: Conv, x: Shape, batch: int, pixels: int) -> float:
     """Time of direct convolution in bands of so many pixels."""
     used = filled(pixels, isa.tile_rows) * filled(conv.filters // conv.groups, isa.lanes)
-    return seconds(isa, batch * conv.macs(x), DIRECT * used) + group_seconds(isa, conv, x, batch)
+    return seconds(isa, batch * conv.macs(x), direct_fraction(conv.window) * used) + group_seconds(
+        isa, conv, x, batch
+    )
+
+
+def direct_fraction(window: Window) -> float:
+    """Of the peak that direct convolution reaches with a window."""
+    return DIRECT if window.stride == (1, 1) else STRIDED
 
 
 def group_seconds(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
@@ -30,6 +39,6 @@ def filled(count: int, size: int) -> float:
     return count / multiple(count, size)
 
 
-def seconds(isa: Isa, macs: int, fraction: float = 0.75) -> float:
+def seconds(isa: Isa, macs: float, fraction: float = 0.75) -> float:
     """Time of so many multiply-adds on one core at a fraction of a nominal peak."""
     return macs / (isa.lanes * 2 * 3.2e9 * fraction)

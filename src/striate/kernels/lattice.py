@@ -69,10 +69,10 @@ class Lattice:
         """The numbers that a launch hands to its kernel: `NUMBERS` of them."""
         return *self.size, *self.step, *self.full, *self.start, *self.spread
 
-    @property
-    def is_every(self) -> bool:
-        """Whether the first cell sees the pixels of the volume one by one."""
-        return self.size == self.full and self.step == (1, 1) and self.start == (0, 0)
+    def is_every(self, cells: tuple[int, int] = (1, 1)) -> bool:
+        """Whether a window has a single cell, which sees the pixels of the volume one by one."""
+        plain = self.step == (1, 1) and self.start == (0, 0) and cells == (1, 1)
+        return self.size == self.full and plain
 
     def is_bounded(self, cells: tuple[int, int]) -> bool:
         """Whether some of a window's rows and columns of cells see padding at some position."""
@@ -81,6 +81,12 @@ class Lattice:
             start < 0 or start + (size - 1) * step + (count - 1) * spread >= full
             for size, step, full, start, spread, count in axes
         )
+
+    def shift(self, cell: tuple[Value, Value]) -> Value:
+        """Pixels from what the window's first cell sees to what another one sees."""
+        down: Value = cell[0] * (self.spread[0] * self.full[1])
+        across: Value = cell[1] * self.spread[1]
+        return down + across
 
     @contextmanager
     def walk(

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from striate.kernels import candidates
-from striate.kernels.conv_product import can_add, is_pointwise
+from striate.kernels.conv_product import can_add
 from striate.kernels.fc_update import fits
 from striate.kernels.pool import wins_only_above_zero
+from striate.kernels.product_launch import is_pointwise
 from striate.kernels.updates import RULES
 from striate.layers import BatchNorm, Concat, Conv, Fc, Pool, Relu, Sum
 from striate.plan.records import Task

@@ -30,7 +30,7 @@ def add_products(
     e: Emitter,
     factors: tuple[Pointer, Pointer],
     to: Pointer,
-    terms: tuple[Value, Value],
+    terms: tuple[Value, Operand],
     shape: tuple[int, int],
     ahead: Stream | None = None,
 ) -> None:

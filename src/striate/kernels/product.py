@@ -9,22 +9,19 @@ next is asked for: filters, pixels, and what the next micro-tile finds where its
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
-from striate.kernels.lattice import NUMBERS, Lattice, copy_seen
-from striate.kernels.memory_ops import copy, fill
-from striate.kernels.micro_tile import LINE, Stream, dot_products
-from striate.kernels.values import Operand, Pointer, Value
+from striate.kernels.lattice import NUMBERS, Lattice
+from striate.kernels.memory_ops import fill
+from striate.kernels.micro_tile import LINE
+from striate.kernels.product_block import Block, Filters, Slice
+from striate.kernels.values import Value
 
 SKEW = 16
 """Floats by which a row of the panel is longer than its slice of channels."""
-
-TURNS = 8
-"""Micro-tiles of a block during which the next block of filters comes: fewer are rare."""
 
 SIZES = 17
 """The slot from which on the numbers of the two lattices stand."""
@@ -64,7 +61,7 @@ class ProductConvolution(NativeKernel):
 
     def scratch(self, most: int) -> int:
         """Bytes of private memory for so many positions in a block."""
-        return 4 * (self.columns + most * (2 + self.row))
+        return 4 * (self.columns + most * (6 + self.row) + LINE)
 
     def emit(self, e: Emitter) -> None:
         positions, blocks, run, parts = (e.argument(i) for i in (5, 6, 7, 13))
@@ -88,8 +85,11 @@ class ProductConvolution(NativeKernel):
             e.argument(i) for i in range(8, SIZES)
         )
         source, target = (Lattice.read(e, slot) for slot in (SIZES, SIZES + NUMBERS))
-        block, part = _Block(e, self, first, count, e.room(self.columns, "i64")), e.chunk % parts
+        tables = e.room(self.columns, "i64"), e.room(self.columns + most * 2, "i64")
+        block, part = Block(e, self, first, count, *tables), e.chunk % parts
         block.write_places(target, pixel)
+        if not self.every[0]:
+            block.write_seen(source, following)
         whole, stride = filters // self.columns, cells * channels * self.columns
         size = (whole + bool(self.left) + (parts - 1)) // parts
         begin, panel = part * size, block.panel(most)
@@ -99,183 +99,19 @@ class ProductConvolution(NativeKernel):
             block.pack(source, x + start, panel, depth, (cell // across, cell % across))
             weights = packed + (cell * channels + start) * self.columns
             ends = number.equals(cells * slices - 1)
-            sums = _Slice(panel, depth, number.equals(0), ends)
-            soon = block.soon(x, sums, start + depth, (following, size))
+            sums = Slice(panel, depth, number.equals(0), ends)
+            after = e.select(ends, 0, number + 1)
+            cell, start = after // slices, after % slices * width
+            shift = source.shift((cell // across, cell % across)) * channels + start
+            soon = block.soon(source, sums, (x + shift, following, size))
             with e.loop(e.integer_minimum(begin + size, whole), start=begin) as i:
                 k = i * self.columns
                 to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
-                factor = _Filters(weights + i * stride, stride, self.columns, i - begin)
+                factor = Filters(weights + i * stride, stride, self.columns, i - begin)
                 block.sweep(sums, factor, to, soon)
             if self.left:
                 k = whole * self.columns
                 to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
-                factor = _Filters(weights + whole * stride, e.integer(0), self.left, whole - begin)
+                factor = Filters(weights + whole * stride, e.integer(0), self.left, whole - begin)
                 with e.when(part.equals(whole // size)):
                     block.sweep(sums, factor, to, soon)
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """A slice of a cell's channels in the panel; whether it is the first and the last of all."""
-
-    panel: Pointer
-    depth: Value
-    begins: Value
-    ends: Value
-
-
-@dataclass(frozen=True)
-class _Filters:
-    """A block of filters: where its slice starts, the distance to the next block's, how many are
-    wanted, and its number in the chunk."""
-
-    start: Pointer
-    step: Value
-    wanted: int
-    number: Value
-
-
-@dataclass(frozen=True)
-class _Soon:
-    """The pixels that the next slice or block copies: the first one, how many, and how many are
-    asked for at a time."""
-
-    start: Pointer
-    count: Value
-    rows: Value
-
-
-@dataclass(frozen=True)
-class _Block:
-    """One block of positions in the making.
-
-    Attributes:
-        e: the emitter.
-        kernel: what is emitted.
-        first: of the positions.
-        count: how many there are.
-        places: where each position's outputs go, as an offset in y; the last one fills up the last
-            micro-tile.
-    """
-
-    e: Emitter
-    kernel: ProductConvolution
-    first: Value
-    count: Value
-    places: Pointer
-
-    def panel(self, most: Value) -> Pointer:
-        """The panel: private memory behind as many places as there are at most."""
-        return self.e.scratch + (self.kernel.columns + most * 2)
-
-    def write_places(self, target: Lattice, pixel: Value) -> None:
-        """Write down where each position's outputs go; a pixel takes so many values."""
-        own = (self.first, self.count)
-        with target.walk(self.e, own, every=self.kernel.every[1]) as seen:
-            self.places.store(seen.pixel * pixel, seen.index)
-        with self._rest() as i:
-            self.places.store(self.places.load(self.count - 1), i)
-
-    def pack(
-        self,
-        source: Lattice,
-        x: Pointer,
-        panel: Pointer,
-        depth: Value,
-        cell: tuple[Operand, Operand],
-    ) -> None:
-        """What one cell sees of the block: a slice of so many channels."""
-        e, kernel, channels = self.e, self.kernel, self.e.argument(9)
-        own = (self.first, self.count)
-        with source.walk(e, own, cell, kernel.every[0], kernel.bounded) as seen:
-            copy_seen(e, panel + seen.index * kernel.row, x, seen, (channels, depth))
-        with self._rest() as i:
-            copy(e, panel + i * kernel.row, panel + (self.count - 1) * kernel.row, depth)
-
-    def _rest(self) -> AbstractContextManager[Value]:
-        """A loop over what fills up the last micro-tile."""
-        rows = self.e.isa.tile_rows
-        return self.e.loop((self.count + (rows - 1)) // rows * rows, start=self.count)
-
-    def soon(self, x: Pointer, sums: _Slice, c: Value, counts: tuple[Value, Value]) -> _Soon | None:
-        """What is copied next, if that is easily known: where cells skip no pixels.
-
-        Args:
-            x: the volume.
-            sums: the slice that is there.
-            c: the first channel behind it.
-            counts: positions of the next block, and blocks of filters in the chunk.
-        """
-        e, (following, blocks) = self.e, counts
-        if not self.kernel.every[0]:
-            return None
-        count = e.select(sums.ends, following, self.count)
-        first = self.first + e.select(sums.ends, self.count, 0)
-        turns = e.integer_maximum(blocks * (self._tiles() // 2), 1)
-        start = x + first * self.e.argument(9) + e.select(sums.ends, 0, c)
-        return _Soon(start, count, (count + (turns - 1)) // turns)
-
-    def _tiles(self) -> Value:
-        """Micro-tiles of the block."""
-        rows = self.e.isa.tile_rows
-        return (self.count + (rows - 1)) // rows
-
-    def sweep(self, sums: _Slice, filters: _Filters, to: Target, soon: _Soon | None) -> None:
-        """All tiles of the block for one block of filters."""
-        e, kernel, wanted = self.e, self.kernel, filters.wanted
-        shape = e.isa.tile_rows, -(-wanted // e.lanes)
-        floor = e.select(sums.ends, 0.0, e.number(float("-inf")))
-        with e.loop(self.count, step=e.isa.tile_rows) as tile:
-            stores = []
-            factors = sums.panel + tile * kernel.row, filters.start
-            self._fetch_outputs(to, tile)
-            ahead = self._ahead(filters, sums.depth, soon, tile // e.isa.tile_rows)
-            terms = sums.depth, kernel.row
-            tiles = dot_products(e, factors, terms, shape, kernel.columns, ahead)
-            for r, totals in enumerate(tiles):
-                place = self.places.load(tile + r)
-                before = to.y + place
-                if not kernel.adds:
-                    before = e.select_pointer(sums.begins, to.bias, before)
-                addend = e.select_pointer(sums.begins, to.mask + place, e.scratch)
-                for v, total in enumerate(totals):
-                    lanes, where = min(e.lanes, wanted - v * e.lanes), place + v * e.lanes
-                    value = total + before.vector(v * e.lanes, lanes)
-                    if kernel.plus:
-                        value = value + addend.vector(v * e.lanes, lanes)
-                    if kernel.relu:
-                        value = e.maximum(value, floor)
-                    if kernel.masked:
-                        value = e.select(to.mask.vector(where, lanes) > floor, value, 0.0)
-                    stores.append((value, where, lanes))
-            # The last position may come several times: all of them must read what was there before.
-            for stored in stores:
-                to.y.store_vector(*stored)
-
-    def _fetch_outputs(self, to: Target, tile: Value) -> None:
-        """Ask for what the next micro-tile reads and writes of y and the mask; behind the last one
-        that is the first one of the next block of filters."""
-        e, kernel = self.e, self.kernel
-        wraps = tile + e.isa.tile_rows >= self.count
-        following = e.select(wraps, 0, tile + e.isa.tile_rows)
-        k = e.select(wraps, e.integer(kernel.columns), 0)
-        for r in range(e.isa.tile_rows):
-            place = self.places.load(following + r) + k
-            for v in range(0, kernel.columns, LINE):
-                e.prefetch(to.y + (place + v))
-                if kernel.plus or kernel.masked:
-                    e.prefetch(to.mask + (place + v))
-
-    def _ahead(self, filters: _Filters, depth: Value, soon: _Soon | None, tile: Value) -> Stream:
-        """What comes while a micro-tile is summed up: the next block's filters, and, in every
-        second one, the pixels that are copied next."""
-        e, share = self.e, max(1, self.kernel.columns // TURNS)
-        following = filters.start + filters.step
-        if soon is None:
-            return Stream(following + tile * depth * share, share)
-        pair, odd = tile // 2, (tile & 1).equals(1)
-        turn = filters.number * (self._tiles() // 2) + pair
-        row = e.integer_minimum(turn * soon.rows, soon.count - 1)
-        pixels = soon.start + row * e.argument(9)
-        weights = following + pair * depth * (2 * share)
-        return Stream(e.select_pointer(odd, pixels, weights), e.select(odd, soon.rows, 2 * share))

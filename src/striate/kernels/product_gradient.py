@@ -1,8 +1,9 @@
 """Backward-filter as a matrix product: positions are summed over, cells and channels x filters are
 the result.
 
-A block of positions is taken in slices of a cell's channels, each copied to a panel, so that the
-sums of a micro-tile run over many positions whatever the size of a row of the image.
+A block of positions is taken in slices of a cell's channels, each copied to panels as wide as a
+micro-tile, so that its sums run over many positions whatever the size of a row of the image, and
+read one piece of memory.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.kernels.lattice import Lattice, copy_seen
+from striate.kernels.isa import Isa
+from striate.kernels.lattice import Lattice
 from striate.kernels.memory_ops import fill
-from striate.kernels.micro_tile import Stream, add_products
+from striate.kernels.micro_tile import LINE, Stream, add_products
 from striate.kernels.product import SKEW
-from striate.kernels.values import Pointer, Value
+from striate.kernels.values import Operand, Pointer, Value
 
-SIZES = 12
+SIZES = 13
 """The slot from which on the numbers of the lattice stand."""
 
 
@@ -34,10 +36,10 @@ class Rows:
 class ProductGradient(NativeKernel):
     """x, dy, partial sums, positions, parts that they are cut in, channels, filters, slices of the
     channels, channels of a slice, blocks of filters in a chunk, cells of a filter and of a row of
-    it; then the `Lattice.arguments` of x.
+    it, slices of all cells in a chunk; then the `Lattice.arguments` of x.
 
-    One chunk is one part of the positions and a few blocks of filters. A partial block is
-    [cells·channels + 1][columns]: the last row is the bias's gradient. A slice is whole
+    One chunk is one part of the positions, a few blocks of filters and a few slices. A partial
+    block is [cells·channels + 1][columns]: the last row is the bias's gradient. A slice is whole
     micro-tiles.
 
     Attributes:
@@ -54,78 +56,77 @@ class ProductGradient(NativeKernel):
     block: int
     columns: int
 
-    def scratch(self, width: int, shared: int) -> int:
+    def scratch(self, isa: Isa, width: int, shared: int) -> int:
         """Bytes of private memory for channels in a slice and blocks of filters in a chunk."""
-        return 4 * self.block * (width + SKEW + shared * self.columns)
+        panels = width // isa.tile_rows * (self.block * isa.tile_rows + SKEW)
+        return 4 * (self.block * (shared * self.columns + 4) + panels)
 
     def emit(self, e: Emitter) -> None:
         positions, parts, filters, shared = (e.argument(i) for i in (3, 4, 6, 9))
         blocks = (filters + (self.columns - 1)) // self.columns
-        shares = (blocks + (shared - 1)) // shared
-        part, first_block = e.chunk // shares, e.chunk % shares * shared
+        shares, groups = (blocks + (shared - 1)) // shared, self._groups(e)
+        part, first_block = e.chunk // groups // shares, e.chunk // groups % shares * shared
         wanted = e.integer_minimum(blocks - first_block, shared)
         size = (e.argument(10) * e.argument(5) + 1) * self.columns
         sums = e.pointer(2) + (part * blocks + first_block) * size
-        fill(e, sums, wanted * size)
         dy = Rows(e.pointer(1) + first_block * self.columns, filters, wanted * self.columns)
+        self._clear(e, sums, dy.length)
         start, stop = part * positions // parts, (part + 1) * positions // parts
         with e.loop(stop, start=start, step=self.block) as first:
-            count = e.integer_minimum(stop - first, self.block)
-            self._sum_block(e, dy, sums, (first, count))
+            count, following = (
+                e.integer_maximum(e.integer_minimum(stop - begin, self.block), 0)
+                for begin in (first, first + self.block)
+            )
+            self._sum_block(e, dy, sums, _Block(e, self, first, count, following))
 
-    def _sum_block(
-        self, e: Emitter, dy: Rows, sums: Pointer, positions: tuple[Value, Value]
-    ) -> None:
-        """Add up a block of positions: its first, and how many."""
-        channels, slices, width, shared, cells, across = (
-            e.argument(i) for i in (5, 7, 8, 9, 10, 11)
-        )
-        first, count = positions
-        x, source, number_of_sums = e.pointer(0), Lattice.read(e, SIZES), cells * channels
-        panel, row = e.scratch + shared * (self.block * self.columns), width + SKEW
+    def _groups(self, e: Emitter) -> Value:
+        """Groups of slices, one for each chunk."""
+        slices, taken = e.argument(7) * e.argument(10), e.argument(12)
+        return (slices + (taken - 1)) // taken
+
+    def _slices(self, e: Emitter) -> tuple[Value, Value, Value]:
+        """The chunk's slices, the first one and the one behind the last, and how many there are in
+        all."""
+        every, taken = e.argument(7) * e.argument(10), e.argument(12)
+        begin = e.chunk % self._groups(e) * taken
+        return begin, e.integer_minimum(begin + taken, every), every
+
+    def _clear(self, e: Emitter, sums: Pointer, filters: Value) -> None:
+        """Set the chunk's sums to zero; the bias's belong to the last slice."""
+        channels, slices, width, cells = (e.argument(i) for i in (5, 7, 8, 10))
+        begin, stop, every = self._slices(e)
+        first, end = (n // slices * channels + n % slices * width for n in (begin, stop))
+        rows = e.select(stop.equals(every), cells * channels + 1, end) - first
+        with e.loop(filters, step=self.columns) as k:
+            to = sums + (k * (cells * channels + 1) + first * self.columns)
+            fill(e, to, rows * self.columns)
+
+    def _sum_block(self, e: Emitter, dy: Rows, sums: Pointer, block: _Block) -> None:
+        """Add up a block of positions."""
+        channels, slices, width, cells, across = (e.argument(i) for i in (5, 7, 8, 10, 11))
+        source, number_of_sums = Lattice.read(e, SIZES), cells * channels
+        begin, stop, every = self._slices(e)
+        if not self.every:
+            block.write_seen(source)
         with e.loop(dy.length, step=self.columns) as k:
             bias = sums + (k * (number_of_sums + 1) + number_of_sums * self.columns)
-            of_block = dy.start + first * dy.step + k, dy.step
-            self._pack_gradients(e, of_block, e.scratch + k * self.block, count, bias)
-        with e.loop(cells * slices) as number:
+            # Panels are free yet: what other chunks sum up for the bias goes there.
+            bias = e.select_pointer(stop.equals(every), bias, block.panel(e.integer(0)))
+            of_block = dy.start + block.first * dy.step + k, dy.step
+            self._pack_gradients(e, of_block, e.scratch + k * self.block, block.count, bias)
+        with e.loop(stop, start=begin) as number:
             cell, c = number // slices, number % slices * width
             depth = e.integer_minimum(channels - c, width)
-            own, at = (first, count), (cell // across, cell % across)
-            with source.walk(e, own, at, self.every, self.bounded) as seen:
-                copy_seen(e, panel + seen.index * row, x + c, seen, (channels, depth))
-            last = number.equals(cells * slices - 1)
-            ahead = self._ahead(e, dy, first, (c + width, last))
+            block.pack(source, e.pointer(0) + c, depth, (cell // across, cell % across))
+            last = (number + 1).equals(stop)
+            after = e.select(last, begin, number + 1)
+            cell_after = (after // slices // across, after // slices % across)
+            shift = source.shift(cell_after) * channels + after % slices * width
+            turns = _turns(block, dy, e.pointer(0) + shift, last, source.step[1])
             with e.loop(dy.length, step=self.columns) as k:
                 to = sums + (k * (number_of_sums + 1) + (cell * channels + c) * self.columns)
-                factors = panel, e.scratch + k * self.block
                 turn = k // self.columns * (width // e.isa.tile_rows)
-                self._sweep(e, factors, to, (count, depth, row), _Turns(e, ahead, turn))
-
-    def _ahead(
-        self, e: Emitter, dy: Rows, first: Value, after: tuple[Value, Value]
-    ) -> tuple[_Wanted, _Wanted] | None:
-        """What the next panels are made of: the next slice, or the next block's first, and the next
-        block's dy.
-
-        Where a window skips pixels, neighbouring cells see much the same ones: nothing is asked
-        for, which pays for the room that it takes between the multiply-adds.
-        """
-        if not self.every:
-            return None
-        (c, last), channels, width = after, e.argument(5), e.argument(8)
-        begin = first + self.block
-        pairs = dy.length // self.columns * (width // e.isa.tile_rows) // 2
-        pairs = e.integer_maximum(pairs, 1)
-        each = (self.block + (pairs - 1)) // pairs
-        x = e.pointer(0) + (e.select(last, begin, first) * channels + e.select(last, 0, c))
-        gradients, pixels = (
-            Rows(dy.start + begin * dy.step, dy.step, dy.length),
-            Rows(x, channels, width),
-        )
-        return (
-            _Wanted(gradients, each, (dy.length + (self.block - 1)) // self.block * each),
-            _Wanted(pixels, each, (width + (self.block - 1)) // self.block * each),
-        )
+                self._sweep(block, e.scratch + k * self.block, to, depth, (turns, turn))
 
     def _pack_gradients(
         self,
@@ -150,68 +151,139 @@ class ProductGradient(NativeKernel):
             bias.store_vector(total.value, v * e.lanes)
 
     def _sweep(
-        self,
-        e: Emitter,
-        factors: tuple[Pointer, Pointer],
-        to: Pointer,
-        sizes: tuple[Value, Value, Value],
-        turns: _Turns,
+        self, block: _Block, dy: Pointer, to: Pointer, depth: Value, turns: tuple[_Turns, Value]
     ) -> None:
-        """All channels of the panel, a tile of neighbouring channels at a time."""
-        (panel, dy), (count, depth, row), rows = factors, sizes, e.isa.tile_rows
-        terms = count, row
+        """All channels of a slice, a tile of neighbouring channels at a time; the turns in which
+        memory is asked for, and the number of the first one."""
+        e, rows, (ahead, turn) = block.e, block.e.isa.tile_rows, turns
+        terms = block.count, rows
         whole = depth // rows * rows
         with e.loop(whole, step=rows) as c:
-            to_tile, shape = to + c * self.columns, (rows, self.columns)
-            ahead = turns.stream(c // rows, self.block)
-            add_products(e, (panel + c, dy), to_tile, terms, shape, ahead)
+            factors, shape = (block.panel(c // rows), dy), (rows, self.columns)
+            stream = ahead.stream(turn + c // rows)
+            add_products(e, factors, to + c * self.columns, terms, shape, stream)
         if self.left:
             with e.when(whole < depth):
-                add_products(
-                    e,
-                    (panel + whole, dy),
-                    to + whole * self.columns,
-                    terms,
-                    (self.left, self.columns),
-                )
+                factors, shape = (block.panel(whole // rows), dy), (self.left, self.columns)
+                stream = ahead.stream(turn + whole // rows)
+                add_products(e, factors, to + whole * self.columns, terms, shape, stream)
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """Rows of memory that are wanted soon: how many of them are asked for in a turn, and by how
-    many values a step of it goes on."""
+class _Block:
+    """A block of positions that is summed up: its first, how many, and how many the next has."""
 
-    rows: Rows
-    each: Value
-    step: Value
+    e: Emitter
+    kernel: ProductGradient
+    first: Value
+    count: Value
+    following: Value
+
+    @property
+    def _table(self) -> Value:
+        """Where the table stands in private memory: behind the gradients."""
+        return self.e.argument(9) * (self.kernel.block * self.kernel.columns)
+
+    @property
+    def _size(self) -> int:
+        """Values from one panel to the next, which fall on different cache sets."""
+        return self.kernel.block * self.e.isa.tile_rows + SKEW
+
+    def write_seen(self, source: Lattice) -> None:
+        """Write down what the first cell sees at each position of this block and the next one, as
+        an offset in x."""
+        e, table = self.e, self.e.room(self._table, "i64")
+        with source.walk(e, (self.first, self.count + self.following)) as seen:
+            table.store(seen.pixel * e.argument(5), seen.index)
+
+    def seen(self, index: Value) -> Value:
+        """What the first cell sees at a position of this block or the next one."""
+        if self.kernel.every:
+            return (self.first + index) * self.e.argument(5)
+        return self.e.room(self._table, "i64").load(index)
+
+    def panel(self, tile: Value) -> Pointer:
+        """The panel of a micro-tile's channels, [positions][channels]."""
+        return self.e.scratch + (self._table + 4 * self.kernel.block + tile * self._size)
+
+    def pack(self, source: Lattice, x: Pointer, depth: Value, cell: tuple[Value, Value]) -> None:
+        """Copy what a cell sees of a slice of so many channels, which x starts with, to the panels;
+        zeros in the padding.
+
+        Whole vectors are copied, whose last lanes the next position overwrites.
+        """
+        e, kernel, rows = self.e, self.kernel, self.e.isa.tile_rows
+        own, tiles = (self.first, self.count), (depth + (rows - 1)) // rows
+        with source.walk(e, own, cell, kernel.every, kernel.bounded) as seen:
+            start, to = x + seen.pixel * e.argument(5), self.panel(e.integer(0)) + seen.index * rows
+            if seen.inside is None:
+                self._copy(to, start, tiles)
+            else:
+                with e.when(seen.inside):
+                    self._copy(to, start, tiles)
+                with e.when(seen.inside ^ True):
+                    self._copy(to, None, tiles)
+
+    def _copy(self, to: Pointer, source: Pointer | None, tiles: Value) -> None:
+        """A position's channels to its place in so many panels; zeros where they come from
+        nowhere."""
+        e, rows = self.e, self.e.isa.tile_rows
+        with e.loop(tiles) as tile:
+            for v in range(0, rows, e.lanes):
+                value = e.splat(0.0) if source is None else source.vector(tile * rows + v)
+                to.store_vector(value, tile * self._size + v)
 
 
 @dataclass(frozen=True)
 class _Turns:
-    """Micro-tiles in which memory is asked for, one kind of rows and the other in turns, so that it
-    has come when it is wanted and nothing waits for it.
+    """Micro-tiles in which memory is asked for, so that it has come when it is wanted: the pixels
+    of the next slice or block, and, while the last slice is summed up, the next block's gradients
+    in every second turn.
 
     Attributes:
-        e: the emitter.
-        wanted: what is wanted, if anything is.
-        first: number of the first turn here.
+        block: what is summed up.
+        x: the volume from where the next cell and slice begin.
+        dy: the next block's gradients.
+        last: whether this is the last slice.
+        each: positions that are asked for in a turn.
+        index: in the block's table, of the first and the last position that is wanted.
+        steps: values by which a term goes on, for pixels and for gradients.
     """
 
-    e: Emitter
-    wanted: tuple[_Wanted, _Wanted] | None
-    first: Value
+    block: _Block
+    x: Pointer
+    dy: Rows
+    last: Value
+    each: Value
+    index: tuple[Value, Value]
+    steps: tuple[Value, Value]
 
-    def stream(self, number: Value, count: int) -> Stream | None:
-        """This turn's share of so many rows."""
-        if self.wanted is None:
-            return None
-        e, turn = self.e, self.first + number
+    def stream(self, turn: Value) -> Stream:
+        """This turn's share."""
+        e, (first, end), (along, down) = self.block.e, self.index, self.steps
+        row = e.select(self.last, turn // 2, turn) * self.each
+        seen = self.block.seen(e.integer_minimum(first + row, end))
+        odd = self.last & (turn & 1).equals(1)
+        start = e.select_pointer(odd, self.dy.start + row * self.dy.step, self.x + seen)
+        return Stream(start, e.select(odd, down, along))
 
-        def share(wanted: _Wanted) -> Stream:
-            row = e.integer_minimum(turn // 2 * wanted.each, count - 1)
-            return Stream(wanted.rows.start + row * wanted.rows.step, wanted.step)
 
-        even, odd = (share(wanted) for wanted in self.wanted)
-        is_odd = (turn & 1).equals(1)
-        start = e.select_pointer(is_odd, odd.start, even.start)
-        return Stream(start, e.select(is_odd, odd.step, even.step))
+def _turns(block: _Block, dy: Rows, x: Pointer, last: Value, across: Operand) -> _Turns:
+    """The turns of a slice: the gradients, the volume from where the next cell and slice begin,
+    whether the slice is the last one, and the pixels from one position to the next."""
+    e, size = block.e, block.kernel.block
+    channels, width = e.argument(5), e.argument(8)
+    turns = dy.length // block.kernel.columns * (width // e.isa.tile_rows)
+    turns = e.integer_maximum(e.select(last, turns // 2, turns), 1)
+    each = (size + (turns - 1)) // turns
+    first = e.select(last, block.count, 0)
+    end = first + e.select(last, block.following, block.count) - 1
+    # Where a turn asks for several positions, what lies between their slices comes, too.
+    span = e.select(each.equals(1), width, each * channels * across)
+    along, down = (
+        e.integer_minimum((values + (size - 1)) // size, LINE)
+        for values in (span, each * dy.length)
+    )
+    following = Rows(dy.start + (block.first + size) * dy.step, dy.step, dy.length)
+    ends = first, e.integer_maximum(end, 0)
+    return _Turns(block, x, following, last, each, ends, (along, down))

@@ -1,0 +1,203 @@
+"""A block of positions of a matrix product; what is read next is asked for while it multiplies."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from striate.kernels.conv_direct import Target
+from striate.kernels.emitter import Emitter
+from striate.kernels.lattice import Lattice, copy_seen
+from striate.kernels.memory_ops import copy
+from striate.kernels.micro_tile import LINE, Stream, dot_products
+from striate.kernels.values import Operand, Pointer, Value
+
+if TYPE_CHECKING:
+    from striate.kernels.product import ProductConvolution
+
+TURNS = 8
+"""Micro-tiles of a block during which the next block of filters comes: fewer are rare."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A slice of a cell's channels in the panel; whether it is the first and the last of all."""
+
+    panel: Pointer
+    depth: Value
+    begins: Value
+    ends: Value
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A block of filters: where its slice starts, the distance to the next block's, how many are
+    wanted, and its number in the chunk."""
+
+    start: Pointer
+    step: Value
+    wanted: int
+    number: Value
+
+
+@dataclass(frozen=True)
+class _Soon:
+    """The pixels that the next slice or block copies: the volume from where its first cell sees the
+    first channel, the first position's index in the block's table and how many there are, how many
+    are asked for at a time, and by how many values a term goes on to ask for them."""
+
+    x: Pointer
+    index: Value
+    count: Value
+    rows: Value
+    step: Value
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of positions in the making.
+
+    Attributes:
+        e: the emitter.
+        kernel: what is emitted.
+        first: of the positions.
+        count: how many there are.
+        places: where each position's outputs go, as an offset in y; the last one fills up the last
+            micro-tile.
+        seen: what the first cell sees at each position of this block and the next one, as an offset
+            in x.
+    """
+
+    e: Emitter
+    kernel: ProductConvolution
+    first: Value
+    count: Value
+    places: Pointer
+    seen: Pointer
+
+    def panel(self, most: Value) -> Pointer:
+        """The panel: private memory behind the tables, from a cache line's start on."""
+        tables = self.kernel.columns + most * 6
+        return self.e.scratch + (tables + (LINE - 1)) // LINE * LINE
+
+    def write_places(self, target: Lattice, pixel: Value) -> None:
+        """Write down where each position's outputs go; a pixel takes so many values."""
+        own = (self.first, self.count)
+        with target.walk(self.e, own, every=self.kernel.every[1]) as seen:
+            self.places.store(seen.pixel * pixel, seen.index)
+        with self._rest() as i:
+            self.places.store(self.places.load(self.count - 1), i)
+
+    def write_seen(self, source: Lattice, following: Value) -> None:
+        """Write down what the first cell sees, at the positions of the next block, too."""
+        own, channels = (self.first, self.count + following), self.e.argument(9)
+        with source.walk(self.e, own) as seen:
+            self.seen.store(seen.pixel * channels, seen.index)
+
+    def pack(
+        self,
+        source: Lattice,
+        x: Pointer,
+        panel: Pointer,
+        depth: Value,
+        cell: tuple[Operand, Operand],
+    ) -> None:
+        """What one cell sees of the block: a slice of so many channels."""
+        e, kernel, channels = self.e, self.kernel, self.e.argument(9)
+        own = (self.first, self.count)
+        with source.walk(e, own, cell, kernel.every[0], kernel.bounded) as seen:
+            copy_seen(e, panel + seen.index * kernel.row, x, seen, (channels, depth))
+        with self._rest() as i:
+            copy(e, panel + i * kernel.row, panel + (self.count - 1) * kernel.row, depth)
+
+    def _rest(self) -> AbstractContextManager[Value]:
+        """A loop over what fills up the last micro-tile."""
+        rows = self.e.isa.tile_rows
+        return self.e.loop((self.count + (rows - 1)) // rows * rows, start=self.count)
+
+    def soon(self, source: Lattice, sums: Slice, after: tuple[Pointer, Value, Value]) -> _Soon:
+        """What is copied next.
+
+        Pixels are asked for one after the other as they lie in a row, those between that other
+        cells see, and other slices of them, with them.
+
+        Args:
+            source: what the filters see.
+            sums: the slice that is there.
+            after: the volume from where the next cell and slice begin, positions of the next block,
+                and blocks of filters in the chunk.
+        """
+        e, (x, following, blocks) = self.e, after
+        count = e.select(sums.ends, following, self.count)
+        index = e.select(sums.ends, self.count, 0)
+        turns = e.integer_maximum(blocks * (self._tiles() // 2), 1)
+        rows = (count + (turns - 1)) // turns
+        step = rows * (e.argument(9) * source.step[1]) // sums.depth
+        return _Soon(x, index, count, rows, e.integer_minimum(step, LINE))
+
+    def _tiles(self) -> Value:
+        """Micro-tiles of the block."""
+        rows = self.e.isa.tile_rows
+        return (self.count + (rows - 1)) // rows
+
+    def sweep(self, sums: Slice, filters: Filters, to: Target, soon: _Soon) -> None:
+        """All tiles of the block for one block of filters."""
+        e, kernel, wanted = self.e, self.kernel, filters.wanted
+        shape = e.isa.tile_rows, -(-wanted // e.lanes)
+        floor = e.select(sums.ends, 0.0, e.number(float("-inf")))
+        with e.loop(self.count, step=e.isa.tile_rows) as tile:
+            stores = []
+            factors = sums.panel + tile * kernel.row, filters.start
+            self._fetch_outputs(to, tile)
+            ahead = self._ahead(filters, sums.depth, soon, tile // e.isa.tile_rows)
+            terms = sums.depth, kernel.row
+            tiles = dot_products(e, factors, terms, shape, kernel.columns, ahead)
+            for r, totals in enumerate(tiles):
+                place = self.places.load(tile + r)
+                before = to.y + place
+                if not kernel.adds:
+                    before = e.select_pointer(sums.begins, to.bias, before)
+                addend = e.select_pointer(sums.begins, to.mask + place, e.scratch)
+                for v, total in enumerate(totals):
+                    lanes, where = min(e.lanes, wanted - v * e.lanes), place + v * e.lanes
+                    value = total + before.vector(v * e.lanes, lanes)
+                    if kernel.plus:
+                        value = value + addend.vector(v * e.lanes, lanes)
+                    if kernel.relu:
+                        value = e.maximum(value, floor)
+                    if kernel.masked:
+                        value = e.select(to.mask.vector(where, lanes) > floor, value, 0.0)
+                    stores.append((value, where, lanes))
+            # The last position may come several times: all of them must read what was there before.
+            for stored in stores:
+                to.y.store_vector(*stored)
+
+    def _fetch_outputs(self, to: Target, tile: Value) -> None:
+        """Ask for what the next micro-tile reads and writes of y and the mask; behind the last one
+        that is the first one of the next block of filters."""
+        e, kernel = self.e, self.kernel
+        wraps = tile + e.isa.tile_rows >= self.count
+        following = e.select(wraps, 0, tile + e.isa.tile_rows)
+        k = e.select(wraps, e.integer(kernel.columns), 0)
+        for r in range(e.isa.tile_rows):
+            place = self.places.load(following + r) + k
+            for v in range(0, kernel.columns, LINE):
+                e.prefetch(to.y + (place + v))
+                if kernel.plus or kernel.masked:
+                    e.prefetch(to.mask + (place + v))
+
+    def _ahead(self, filters: Filters, depth: Value, soon: _Soon, tile: Value) -> Stream:
+        """What comes while a micro-tile is summed up: the next block's filters, and, in every
+        second one, the pixels that are copied next."""
+        e, share = self.e, max(1, self.kernel.columns // TURNS)
+        pair, odd = tile // 2, (tile & 1).equals(1)
+        turn = filters.number * (self._tiles() // 2) + pair
+        row = e.integer_minimum(turn * soon.rows, e.integer_maximum(soon.count - 1, 0))
+        if self.kernel.every[0]:
+            place = (self.first + soon.index + row) * e.argument(9)
+        else:
+            place = self.seen.load(soon.index + row)
+        pixels = soon.x + place
+        weights = filters.start + filters.step + pair * depth * (2 * share)
+        return Stream(e.select_pointer(odd, pixels, weights), e.select(odd, soon.step, 2 * share))

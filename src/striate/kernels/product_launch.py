@@ -1,0 +1,118 @@
+"""How a matrix product is cut in blocks and chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.kernels.conv_pack import blocks_of
+from striate.kernels.estimates import seconds
+from striate.kernels.isa import Isa
+from striate.kernels.lattice import Lattice
+from striate.kernels.product import SKEW, ProductConvolution
+from striate.kernels.rounding import multiple, quotient
+from striate.layers import Conv, Shape, Window
+from striate.plan import At, Launch
+
+BLOCK = 100
+"""Positions in a block, about: a slice of them takes half of a second-level cache of 512 KB."""
+SLICE = 512
+"""Channels in a slice at most. Sums go through memory between slices: few of them are best."""
+EVEN = 4
+"""Chunks are a multiple of this, so that threads get equally many."""
+MOST_CHUNKS = 32
+"""From there on chunks take more blocks: what the next block of a chunk sees comes in time."""
+CHUNKS = 16
+LEAST_CHANNELS = 32
+"""Channels with which larger filters than 1x1 are worth a try."""
+FRACTION = 0.92
+"""Of the peak that products reach, but for what follows."""
+COPIES = 4.0
+"""Filters whose multiply-adds take as long as copying the channels that a 1x1 filter sees."""
+CELL_COPIES, CELL_SUMS = 11.0, 5.0
+"""The same for a cell of a larger filter, of which fewer pixels are new; and channels whose
+multiply-adds take as long as the sums' way to memory and back between two cells."""
+
+
+def is_pointwise(conv: Conv) -> bool:
+    """Whether the filters see single pixels, without padding."""
+    return conv.window.size == (1, 1) and conv.window.sides == (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Product:
+    """One matrix product.
+
+    Attributes:
+        isa: the target.
+        depths: of the input and of the output.
+        source: what the filters see of the input.
+        target: where their sums go.
+        positions: how many, over the whole batch.
+        window: rows and columns of a filter.
+        pixel: values from one pixel of the output to the next; 0 stands for its depth.
+    """
+
+    isa: Isa
+    depths: tuple[int, int]
+    source: Lattice
+    target: Lattice
+    positions: int
+    window: tuple[int, int] = (1, 1)
+    pixel: int = 0
+
+    def launch(
+        self,
+        roles: tuple[str | At | int, ...],
+        bias: bool = False,
+        relu: bool = False,
+        adds: bool = False,
+        plus: bool = False,
+    ) -> Launch:
+        """The launch.
+
+        Args:
+            roles: the kernel's first five arguments; a mask that is given is applied, or added.
+            bias: whether there is one.
+            relu: whether max(0, .) follows.
+            adds: whether the sums are added to what is there.
+            plus: whether what is given for the mask is added instead.
+        """
+        (channels, filters), columns = self.depths, self.isa.tile_columns
+        rows, across = self.window
+        blocks, run, most = self._blocks()
+        width = multiple(quotient(channels, quotient(channels, SLICE)), self.isa.lanes)
+        slices = quotient(channels, width)
+        parts = max(1, min(quotient(CHUNKS, blocks), blocks_of(filters, columns) // 2))
+        every = (self.source.is_every(self.window), self.target.is_every())
+        kernel = ProductConvolution(
+            *(filters % columns, columns, SLICE + SKEW, every, self.source.is_bounded(self.window)),
+            bias=bias,
+            relu=relu,
+            masked=roles[4] != 0 and not plus,
+            adds=adds,
+            plus=plus,
+        )
+        cut = (slices, width, parts, rows * across, across, self.pixel or filters)
+        numbers = (self.positions, blocks, run, most, channels, filters, *cut)
+        arguments = (*roles, *numbers, *self.source.arguments, *self.target.arguments)
+        return Launch(kernel, quotient(blocks, run) * parts, arguments, room=kernel.scratch(most))
+
+    def _blocks(self) -> tuple[int, int, int]:
+        """Blocks that the positions are cut in, those in a chunk, and positions in one at most."""
+        tiles = quotient(self.positions, self.isa.tile_rows)
+        run = quotient(self.positions, BLOCK * MOST_CHUNKS)
+        chunks = quotient(self.positions, BLOCK * run)
+        blocks = min(tiles, run * (multiple(chunks, EVEN) if chunks > EVEN else chunks))
+        return blocks, run, quotient(tiles, blocks) * self.isa.tile_rows
+
+
+def whole(shape: Shape) -> Lattice:
+    """All pixels of a volume."""
+    return Lattice.of(Window((1, 1), (1, 1), (0, 0, 0, 0)), shape)
+
+
+def product_seconds(isa: Isa, macs: float, depths: tuple[int, int], pointwise: bool) -> float:
+    """Seconds of so many multiply-adds of filters, 1x1 or larger, with channels and filters."""
+    channels, filters = depths
+    more = COPIES / filters if pointwise else CELL_COPIES / filters + CELL_SUMS / channels
+    return seconds(isa, macs, FRACTION) * (1 + more)
