@@ -13,11 +13,12 @@ from striate.kernels.conv_data_gradient import (
     whole_filters,
 )
 from striate.kernels.conv_filter_gradient import sum_slices
-from striate.kernels.conv_fold import fold_norm
+from striate.kernels.conv_norm import MOMENTS, gives_statistics, pass_seconds, with_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
+from striate.kernels.moments import Moments
 from striate.kernels.outputs import output_of
 from striate.kernels.product import SKEW, ProductConvolution
 from striate.kernels.product_gradient import ProductGradient
@@ -48,6 +49,8 @@ CHUNKS = 16
 FRACTION, FRACTION_OF_WINDOWS, FRACTION_OF_GRADIENTS = 0.92, 0.85, 0.84
 """Of the peak that the matrix product reaches with 1x1 filters, with larger ones, which take what
 they see cell by cell, and by the filters, where sums go through memory."""
+RIDING = 0.3
+"""The time of summing up the moments of what is in registers, by that of a pass of its own."""
 COPIES = 4.0
 """Filters whose multiply-adds take as long as copying the channels that they see."""
 
@@ -100,6 +103,7 @@ class Product:
         relu: bool = False,
         adds: bool = False,
         plus: bool = False,
+        moments: str | int = 0,
     ) -> Launch:
         """The launch.
 
@@ -109,6 +113,7 @@ class Product:
             relu: whether max(0, .) follows.
             adds: whether the sums are added to what is there.
             plus: whether what is given for the mask is added instead.
+            moments: the role of those of the output; 0 if they are not wanted.
         """
         (channels, filters), columns = self.depths, self.isa.tile_columns
         rows, across = self.window
@@ -124,11 +129,19 @@ class Product:
             masked=roles[4] != 0 and not plus,
             adds=adds,
             plus=plus,
+            moments=moments != 0,
         )
         cut = (slices, width, parts, rows * across, across, self.pixel or filters)
         numbers = (self.positions, blocks, run, most, channels, filters, *cut)
-        arguments = (*roles, *numbers, *self.source.arguments, *self.target.arguments)
+        last = (*self.source.arguments, *self.target.arguments, moments)
+        arguments = (*roles, *numbers, *last, multiple(filters, self.isa.lanes))
         return Launch(kernel, quotient(blocks, run) * parts, arguments, room=kernel.scratch(most))
+
+    @property
+    def moments_bytes(self) -> int:
+        """Bytes of the moments of the output, whose slices are the blocks."""
+        blocks, _, _ = self._blocks()
+        return Moments.of(self.depths[1], self.isa.lanes).bytes(blocks)
 
     def _blocks(self) -> tuple[int, int, int]:
         """Blocks that the positions are cut in, those in a chunk, and positions in one at most."""
@@ -166,10 +179,10 @@ class ProductForward:
 
     def cost(self, task: Task) -> float:
         (x,) = task.inputs
-        return estimate(self.isa, task.what, x, task.batch)
+        return estimate(self.isa, task.what, x, task.batch) + RIDING * pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
-        return fold_norm(task, self._lower)
+        return with_norm(self.isa, task, self._lower)
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,), y = task.what, task.inputs, task.output
@@ -181,8 +194,11 @@ class ProductForward:
         )
         relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
         roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, to, "x1" if plus else 0)
-        main = product.launch(roles, bias=conv.bias, relu=relu, plus=plus)
-        return Lowering((pack, main), scratch={"packed": size})
+        scratch, moments = {"packed": size}, f"scratch.{MOMENTS}" if gives_statistics(task) else 0
+        if moments:
+            scratch[MOMENTS] = product.moments_bytes
+        main = product.launch(roles, bias=conv.bias, relu=relu, plus=plus, moments=moments)
+        return Lowering((pack, main), scratch=scratch)
 
 
 @dataclass(frozen=True)

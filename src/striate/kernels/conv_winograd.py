@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from striate.kernels.conv_fold import fold_norm
+from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.outputs import output_of
@@ -71,10 +71,11 @@ class WinogradForward:
         (x,) = task.inputs
         work = task.batch * task.what.macs(x)
         products = seconds(self.isa, work) * _fraction(self.isa, task.what, x, task.output)
-        return products + _filter_seconds(task.what, x, task.training)
+        made = _filter_seconds(task.what, x, task.training)
+        return products + made + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
-        return fold_norm(task, self._lower)
+        return with_norm(self.isa, task, self._lower)
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns

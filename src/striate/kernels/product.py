@@ -17,14 +17,13 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.lattice import NUMBERS, Lattice, copy_seen
 from striate.kernels.memory_ops import copy, fill
-from striate.kernels.micro_tile import LINE, Stream, dot_products
+from striate.kernels.micro_tile import LINE, dot_products
+from striate.kernels.moments import Moments, TileMoments
+from striate.kernels.product_ahead import Filters, Soon
 from striate.kernels.values import Operand, Pointer, Value
 
 SKEW = 16
 """Floats by which a row of the panel is longer than its slice of channels."""
-
-TURNS = 8
-"""Micro-tiles of a block during which the next block of filters comes: fewer are rare."""
 
 SIZES = 17
 """The slot from which on the numbers of the two lattices stand."""
@@ -35,7 +34,8 @@ class ProductConvolution(NativeKernel):
     """x, packed filters, bias, y, mask, positions, blocks that they are cut in, blocks in a chunk,
     positions in a block at most, channels, filters, slices of the channels, channels of a slice,
     parts that the blocks of filters are cut in, cells of a filter and of a row of it, values from
-    one pixel of y to the next; then the `Lattice.arguments` of x, and of y and the mask.
+    one pixel of y to the next; then the `Lattice.arguments` of x, and of y and the mask; the
+    `Moments` of y, whose slices are the blocks, and their row.
 
     One chunk is a few blocks of positions, which are whole micro-tiles, for one part of the
     filters.
@@ -49,6 +49,7 @@ class ProductConvolution(NativeKernel):
         bias, relu, masked: as in `striate.kernels.conv_direct.DirectConvolution`.
         adds: whether the sums start from what y holds.
         plus: whether what is in the place of the mask is added to the sums.
+        moments: whether those of y are wanted.
     """
 
     left: int
@@ -61,6 +62,7 @@ class ProductConvolution(NativeKernel):
     masked: bool = False
     adds: bool = False
     plus: bool = False
+    moments: bool = False
 
     def scratch(self, most: int) -> int:
         """Bytes of private memory for so many positions in a block."""
@@ -79,39 +81,40 @@ class ProductConvolution(NativeKernel):
                 for i in range(3)
             )
             following = e.select(number + 1 < begin + run, end - after, 0)
-            self._emit_block(e, first, after - first, following)
+            self._emit_block(e, number, (first, after - first, following))
 
-    def _emit_block(self, e: Emitter, first: Value, count: Value, following: Value) -> None:
-        """A block of positions: its first, how many, and how many the next one of the chunk has."""
-        x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
+    def _emit_block(self, e: Emitter, number: Value, positions: tuple[Value, Value, Value]) -> None:
+        """A block of positions by its number; its first position, how many there are, and how many
+        the next one of the chunk has."""
+        x, packed, (first, count, following) = e.pointer(0), e.pointer(1), positions
         most, channels, filters, slices, width, parts, cells, across, pixel = (
             e.argument(i) for i in range(8, SIZES)
         )
         source, target = (Lattice.read(e, slot) for slot in (SIZES, SIZES + NUMBERS))
-        block, part = _Block(e, self, first, count, e.room(self.columns, "i64")), e.chunk % parts
+        block = _Block(e, self, number, first, count, e.room(self.columns, "i64"))
         block.write_places(target, pixel)
+        part = e.chunk % parts
+        if self.moments:
+            with e.when(part.equals(0)):
+                block.moments.write_count(e, block.own_moments(), count)
         whole, stride = filters // self.columns, cells * channels * self.columns
         size = (whole + bool(self.left) + (parts - 1)) // parts
         begin, panel = part * size, block.panel(most)
-        with e.loop(cells * slices) as number:
-            cell, start = number // slices, number % slices * width
+        with e.loop(cells * slices) as turn:
+            cell, start = turn // slices, turn % slices * width
             depth = e.integer_minimum(channels - start, width)
             block.pack(source, x + start, panel, depth, (cell // across, cell % across))
             weights = packed + (cell * channels + start) * self.columns
-            ends = number.equals(cells * slices - 1)
-            sums = _Slice(panel, depth, number.equals(0), ends)
+            ends = turn.equals(cells * slices - 1)
+            sums = _Slice(panel, depth, turn.equals(0), ends)
             soon = block.soon(x, sums, start + depth, (following, size))
             with e.loop(e.integer_minimum(begin + size, whole), start=begin) as i:
-                k = i * self.columns
-                to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
-                factor = _Filters(weights + i * stride, stride, self.columns, i - begin)
-                block.sweep(sums, factor, to, soon)
+                factor = Filters(weights + i * stride, stride, self.columns, i - begin)
+                block.sweep(sums, factor, i * self.columns, soon)
             if self.left:
-                k = whole * self.columns
-                to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
-                factor = _Filters(weights + whole * stride, e.integer(0), self.left, whole - begin)
+                factor = Filters(weights + whole * stride, e.integer(0), self.left, whole - begin)
                 with e.when(part.equals(whole // size)):
-                    block.sweep(sums, factor, to, soon)
+                    block.sweep(sums, factor, whole * self.columns, soon)
 
 
 @dataclass(frozen=True)
@@ -125,33 +128,13 @@ class _Slice:
 
 
 @dataclass(frozen=True)
-class _Filters:
-    """A block of filters: where its slice starts, the distance to the next block's, how many are
-    wanted, and its number in the chunk."""
-
-    start: Pointer
-    step: Value
-    wanted: int
-    number: Value
-
-
-@dataclass(frozen=True)
-class _Soon:
-    """The pixels that the next slice or block copies: the first one, how many, and how many are
-    asked for at a time."""
-
-    start: Pointer
-    count: Value
-    rows: Value
-
-
-@dataclass(frozen=True)
 class _Block:
     """One block of positions in the making.
 
     Attributes:
         e: the emitter.
         kernel: what is emitted.
+        number: of the block.
         first: of the positions.
         count: how many there are.
         places: where each position's outputs go, as an offset in y; the last one fills up the last
@@ -160,6 +143,7 @@ class _Block:
 
     e: Emitter
     kernel: ProductConvolution
+    number: Value
     first: Value
     count: Value
     places: Pointer
@@ -167,6 +151,21 @@ class _Block:
     def panel(self, most: Value) -> Pointer:
         """The panel: private memory behind as many places as there are at most."""
         return self.e.scratch + (self.kernel.columns + most * 2)
+
+    def target(self, k: Value) -> Target:
+        """Where the filters from k on find their bias, and put their first output."""
+        bias, y, mask = (self.e.pointer(i) for i in (2, 3, 4))
+        return Target(bias + k if self.kernel.bias else self.e.scratch, y + k, mask + k)
+
+    @property
+    def moments(self) -> Moments:
+        """Where the moments of blocks lie."""
+        return Moments(self.e.argument(SIZES + 2 * NUMBERS + 1), self.e.lanes)
+
+    def own_moments(self) -> Pointer:
+        """Those of this block."""
+        step: Value = self.moments.step
+        return self.e.pointer(SIZES + 2 * NUMBERS) + self.number * step
 
     def write_places(self, target: Lattice, pixel: Value) -> None:
         """Write down where each position's outputs go; a pixel takes so many values."""
@@ -197,7 +196,7 @@ class _Block:
         rows = self.e.isa.tile_rows
         return self.e.loop((self.count + (rows - 1)) // rows * rows, start=self.count)
 
-    def soon(self, x: Pointer, sums: _Slice, c: Value, counts: tuple[Value, Value]) -> _Soon | None:
+    def soon(self, x: Pointer, sums: _Slice, c: Value, counts: tuple[Value, Value]) -> Soon | None:
         """What is copied next, if that is easily known: where cells skip no pixels.
 
         Args:
@@ -212,24 +211,25 @@ class _Block:
         count = e.select(sums.ends, following, self.count)
         first = self.first + e.select(sums.ends, self.count, 0)
         turns = e.integer_maximum(blocks * (self._tiles() // 2), 1)
-        start = x + first * self.e.argument(9) + e.select(sums.ends, 0, c)
-        return _Soon(start, count, (count + (turns - 1)) // turns)
+        channels = e.argument(9)
+        start = x + first * channels + e.select(sums.ends, 0, c)
+        return Soon(start, channels, count, (count + (turns - 1)) // turns)
 
     def _tiles(self) -> Value:
         """Micro-tiles of the block."""
         rows = self.e.isa.tile_rows
         return (self.count + (rows - 1)) // rows
 
-    def sweep(self, sums: _Slice, filters: _Filters, to: Target, soon: _Soon | None) -> None:
-        """All tiles of the block for one block of filters."""
-        e, kernel, wanted = self.e, self.kernel, filters.wanted
+    def sweep(self, sums: _Slice, filters: Filters, k: Value, soon: Soon | None) -> None:
+        """All tiles of the block for the block of filters from k on."""
+        e, kernel, wanted, to = self.e, self.kernel, filters.wanted, self.target(k)
         shape = e.isa.tile_rows, -(-wanted // e.lanes)
         floor = e.select(sums.ends, 0.0, e.number(float("-inf")))
         with e.loop(self.count, step=e.isa.tile_rows) as tile:
-            stores = []
+            stores, values = [], list[list[Value]]()
             factors = sums.panel + tile * kernel.row, filters.start
             self._fetch_outputs(to, tile)
-            ahead = self._ahead(filters, sums.depth, soon, tile // e.isa.tile_rows)
+            ahead = filters.ahead(e, sums.depth, soon, (tile // e.isa.tile_rows, self._tiles()))
             terms = sums.depth, kernel.row
             tiles = dot_products(e, factors, terms, shape, kernel.columns, ahead)
             for r, totals in enumerate(tiles):
@@ -238,6 +238,7 @@ class _Block:
                 if not kernel.adds:
                     before = e.select_pointer(sums.begins, to.bias, before)
                 addend = e.select_pointer(sums.begins, to.mask + place, e.scratch)
+                values.append([])
                 for v, total in enumerate(totals):
                     lanes, where = min(e.lanes, wanted - v * e.lanes), place + v * e.lanes
                     value = total + before.vector(v * e.lanes, lanes)
@@ -248,9 +249,15 @@ class _Block:
                     if kernel.masked:
                         value = e.select(to.mask.vector(where, lanes) > floor, value, 0.0)
                     stores.append((value, where, lanes))
+                    values[-1].append(value)
             # The last position may come several times: all of them must read what was there before.
             for stored in stores:
                 to.y.store_vector(*stored)
+            if kernel.moments:
+                with e.when(sums.ends):
+                    origin, own = to.y + self.places.load(), self.own_moments() + k
+                    moments = TileMoments(e, origin, own, self.moments.row, e.scratch)
+                    moments.add(values, tile, self.count)
 
     def _fetch_outputs(self, to: Target, tile: Value) -> None:
         """Ask for what the next micro-tile reads and writes of y and the mask; behind the last one
@@ -265,17 +272,3 @@ class _Block:
                 e.prefetch(to.y + (place + v))
                 if kernel.plus or kernel.masked:
                     e.prefetch(to.mask + (place + v))
-
-    def _ahead(self, filters: _Filters, depth: Value, soon: _Soon | None, tile: Value) -> Stream:
-        """What comes while a micro-tile is summed up: the next block's filters, and, in every
-        second one, the pixels that are copied next."""
-        e, share = self.e, max(1, self.kernel.columns // TURNS)
-        following = filters.start + filters.step
-        if soon is None:
-            return Stream(following + tile * depth * share, share)
-        pair, odd = tile // 2, (tile & 1).equals(1)
-        turn = filters.number * (self._tiles() // 2) + pair
-        row = e.integer_minimum(turn * soon.rows, soon.count - 1)
-        pixels = soon.start + row * e.argument(9)
-        weights = following + pair * depth * (2 * share)
-        return Stream(e.select_pointer(odd, pixels, weights), e.select(odd, soon.rows, 2 * share))

@@ -21,6 +21,7 @@ from striate.plan.records import (
     Task,
     Training,
 )
+from striate.plan.statistics import with_statistics
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
 from striate.plan.weights import lay_out_weights, with_updates
 
@@ -53,7 +54,7 @@ def make_plan(
         backward_tasks(work)
     tasks = with_parts(fuse(work.tasks, merge), candidates)
     if training is not None:
-        tasks = with_again(work, tasks, candidates)
+        tasks = with_again(work, with_statistics(tasks, candidates), candidates)
         tasks = fuse(with_updates(work, tasks, training), merge)
     choices = tuple(choose(task, candidates(task), measure) for task in tasks)
     saved: dict[str, dict[str, str]] = {}
