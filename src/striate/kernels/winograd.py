@@ -18,6 +18,7 @@ from striate.kernels.memory_ops import copy
 from striate.kernels.micro_tile import LINE, dot_panels
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_transform import transform
 from striate.kernels.winograd_volumes import (
@@ -54,6 +55,8 @@ class WinogradConvolution(NativeKernel):
         relu: whether max(0, .) follows.
         masked: whether only what lies where the mask, shaped like y, is positive is kept, and the
             rest is zero: the backward pass of a RELU.
+        pool: what happens to the output, if anything; y is then what a 2x2 POOL leaves of it, and
+            the mask are its switches, if they are wanted.
     """
 
     step: int
@@ -64,6 +67,7 @@ class WinogradConvolution(NativeKernel):
     given: bool = False
     relu: bool = False
     masked: bool = False
+    pool: TilePool | None = None
 
     @property
     def _product_stride(self) -> int:
@@ -81,7 +85,8 @@ class WinogradConvolution(NativeKernel):
         return 4 * (own + POSITIONS * self.lanes + patch + data)
 
     def emit(self, e: Emitter) -> None:
-        x, filters, bias, y, mask = (e.pointer(i) for i in range(5))
+        x, filters, bias, y = (e.pointer(i) for i in range(4))
+        mask = e.pointer(4, "u8" if self.pool else "f32")
         tiles, micro_tiles, pieces, part, parts, depth = (e.argument(i) for i in range(5, 11))
         height, width, pixel = (e.argument(i) for i in range(11, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
@@ -113,7 +118,8 @@ class WinogradConvolution(NativeKernel):
                 products = e.scratch + number * (POSITIONS * self._product_stride)
                 with tiling.walk(e, first, count) as (t, tile):
                     source = products + t * self.columns
-                    self._transform_back(e, source, to, tile, output, (between, corner))
+                    back = self._pool_back if self.pool else self._transform_back
+                    back(e, source, to, tile, output, (between, corner))
 
     def _multiply(
         self,
@@ -181,6 +187,31 @@ class WinogradConvolution(NativeKernel):
             transform(e, minimal(out, TILE + 1 - out).output, load, store, between)
         with e.when(whole ^ True):
             self._copy_edge(e, to.y + start, corner, edge, back=True)
+
+    def _pool_back(
+        self,
+        e: Emitter,
+        source: Pointer,
+        to: Target,
+        tile: Place,
+        output: Output,
+        rooms: tuple[Pointer, Pointer],
+    ) -> None:
+        """AT·m·A of one tile and block, of which the maxima of whole windows are kept."""
+        (between, room), out = rooms, self.step
+        assert self.pool is not None
+        windows = self.pool.windows(e, tile, (output.height, output.width), output.pixel)
+        with e.loop(output.wanted, step=e.lanes) as v:
+
+            def load(j: Value, i: int) -> Value:
+                return source.vector((j + i * TILE) * self._product_stride + v)
+
+            def store(i: Value, j: int, value: Value) -> None:
+                total = value + to.bias.vector(v) if self.bias else value
+                room.store_vector(total, (i * out + j) * e.lanes)
+
+            transform(e, minimal(out, TILE + 1 - out).output, load, store, between)
+            self.pool.emit(e, room, windows, (to.y + v, to.mask + v), self.relu)
 
     def _place(self, e: Emitter, tile: Place, output: Output) -> tuple[Value, Value, Edge]:
         """A tile's first output, whether all of it lies in the output, and how much does."""

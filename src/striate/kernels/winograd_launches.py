@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import WinogradConvolution
+from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_volumes import TILE, Panels, TransformTiles
 from striate.layers import Shape
@@ -38,6 +39,7 @@ def convolution(
     roles: tuple[str | At | int, ...],
     relu: bool = False,
     pixel: int | None = None,
+    pool: TilePool | None = None,
 ) -> Launches:
     """From a tiling of the input to a volume of shape y.
 
@@ -51,6 +53,7 @@ def convolution(
         roles: input, transformed filters, bias, output and mask; bias and mask may be 0.
         relu: whether max(0, .) follows.
         pixel: values from one pixel of the output to the next; None if it is as deep as y.
+        pool: what is left of the output, if not all; the mask are then its switches.
     """
     blocks = _Blocks.of(isa, batch * int(cut.per_image), y.channels)
     before, scratch = list[Launch](), dict[str, int]()
@@ -61,10 +64,8 @@ def convolution(
         scratch["transformed"] = 4 * Panels(room, isa.tile_columns).size(cut.channels)
     kernel = WinogradConvolution(
         *(cut.step, blocks.room, isa.tile_columns, isa.lanes),
-        bias=roles[2] != 0,
-        given=blocks.given,
-        relu=relu,
-        masked=roles[4] != 0,
+        *(roles[2] != 0, blocks.given, relu, roles[4] != 0 and pool is None),
+        pool=pool,
     )
     volume = (y.height, y.width, pixel or y.channels)
     arguments = (*roles, *blocks.sizes, y.channels, *volume, *cut.arguments)

@@ -10,6 +10,7 @@ from striate.plan.choose import Measure, choose
 from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
 from striate.plan.parts import with_parts
+from striate.plan.pooled import with_pools
 from striate.plan.records import (
     CONTROL_WORDS,
     At,
@@ -54,7 +55,10 @@ def make_plan(
         backward_tasks(work)
     tasks = with_parts(fuse(work.tasks, merge), candidates)
     if training is not None:
-        tasks = with_again(work, with_statistics(tasks, candidates), candidates)
+        tasks = with_statistics(tasks, candidates)
+    tasks = with_pools(tasks, candidates, measure)
+    if training is not None:
+        tasks = with_again(work, tasks, candidates)
         tasks = fuse(with_updates(work, tasks, training), merge)
     choices = tuple(choose(task, candidates(task), measure) for task in tasks)
     saved: dict[str, dict[str, str]] = {}
