@@ -45,6 +45,9 @@ NETS = {
     "depthwise": "INPUT 9x9x8 -> CONV3-8 groups=8 -> RELU -> CONV1-16 -> BATCHNORM -> RELU"
     " -> CONV3-16 groups=16 S=2 bias=no -> BATCHNORM -> RELU -> CONV1-12 -> RELU -> CONCAT{"
     " CONV3-12 groups=12 dilation=2 P=2 -> RELU | CONV5-24 groups=4 -> RELU } -> FC 5",
+    "pooled": "INPUT 16x16x16 -> CONV3-32 -> POOL2 -> RELU -> CONV5-32 -> RELU -> POOL2"
+    " -> BATCHNORM -> CONCAT{ CONV3-32 bias=no -> RELU -> POOL2 | CONV3-16 S=2 fit=floor -> RELU }"
+    " -> FC 5",
     "odd": "INPUT 9x7x2 -> LOCAL3-4 P=0 -> TANH -> POOL2 avg fit=ceil -> FLATTEN -> DROPOUT 0.3"
     " -> FC 5",
     "nested": "INPUT 6x6x3 -> CONV3-4 -> SUM{ SUM{ CONV3-4 | SKIP } -> GELU | CONV1-4 | SKIP }"

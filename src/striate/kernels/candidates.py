@@ -110,6 +110,9 @@ for: their key is (kind, None)."""
 INTO_PARTS = (DirectForward, ProductForward, WinogradForward, DepthwiseForward)
 """Candidates that can write their output in a range of the channels of a larger volume."""
 
+POOLING = (WinogradForward,)
+"""Candidates that can pool their output before it is written."""
+
 INEXACT = (WinogradForward, WinogradBackward)
 """Candidates whose rounding error is larger than that of plain sums of products."""
 
@@ -122,6 +125,8 @@ def candidates_for(isa: Isa, exact: bool = False) -> Callable[[Task], Iterable[C
         makers = CANDIDATES.get(key, ())
         if "part" in task.detail:
             makers = tuple(make for make in makers if make in INTO_PARTS)
+        if "pool" in task.detail:
+            makers = tuple(make for make in makers if make in POOLING)
         return [make(isa) for make in makers if not (exact and make in INEXACT)]
 
     return of

@@ -12,7 +12,7 @@ from striate.kernels.conv_data_gradient import (
     taps_of,
     whole_filters,
 )
-from striate.kernels.conv_fold import fold_norm
+from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.depthwise import VECTORS, DepthwiseConvolution, PackDepthwise
 from striate.kernels.depthwise_gradient import BLOCK, DepthwiseGradient, SumDepthwise, vectors_of
 from striate.kernels.estimates import filled
@@ -118,10 +118,10 @@ class DepthwiseForward:
 
     def cost(self, task: Task) -> float:
         (x,) = task.inputs
-        return estimate(self.isa, task.what, x, task.batch)
+        return estimate(self.isa, task.what, x, task.batch) + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
-        return fold_norm(task, self._lower)
+        return with_norm(self.isa, task, self._lower)
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,), y = task.what, task.inputs, task.output

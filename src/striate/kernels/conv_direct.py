@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_fold import fold_norm
+from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
@@ -283,10 +283,11 @@ class DirectForward:
     def cost(self, task: Task) -> float:
         conv, (x,) = task.what, task.inputs
         panel = forward_sizes(conv, x).shared(task.batch).panel
-        return direct_seconds(self.isa, conv, x, task.batch, panel.rows * panel.columns)
+        seconds = direct_seconds(self.isa, conv, x, task.batch, panel.rows * panel.columns)
+        return seconds + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
-        return fold_norm(task, self._lower)
+        return with_norm(self.isa, task, self._lower)
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,) = task.what, task.inputs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from striate.kernels.conv_data_gradient import data_gradient, data_seconds
 from striate.kernels.conv_filter_gradient import sum_slices
-from striate.kernels.conv_fold import fold_norm
+from striate.kernels.conv_norm import MOMENTS, gives_statistics, pass_seconds, with_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
@@ -38,6 +38,8 @@ MOST_SHARED = 256
 """Filters in a chunk at most, so that their sums stay in the second-level cache."""
 MOST_SUMS = 512 * 1024
 """Bytes of sums in a chunk, about: they are read and written for each block of positions."""
+RIDING = 0.3
+"""The time of summing up the moments of what is in registers, by that of a pass of its own."""
 LEAST_SHARED = 4
 """Blocks of filters in a chunk at least, if there are as many: they share the panel."""
 
@@ -71,10 +73,11 @@ class ProductForward:
     def cost(self, task: Task) -> float:
         (x,), conv = task.inputs, task.what
         macs, depths = task.batch * conv.macs(x), (x.channels, conv.filters)
-        return product_seconds(self.isa, macs, depths, is_pointwise(conv))
+        products = product_seconds(self.isa, macs, depths, is_pointwise(conv))
+        return products + RIDING * pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
-        return fold_norm(task, self._lower)
+        return with_norm(self.isa, task, self._lower)
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,), y = task.what, task.inputs, task.output
@@ -86,8 +89,11 @@ class ProductForward:
         )
         relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
         roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, to, "x1" if plus else 0)
-        main = product.launch(roles, bias=conv.bias, relu=relu, plus=plus)
-        return Lowering((pack, main), scratch={"packed": size})
+        scratch, moments = {"packed": size}, f"scratch.{MOMENTS}" if gives_statistics(task) else 0
+        if moments:
+            scratch[MOMENTS] = product.moments_bytes
+        main = product.launch(roles, bias=conv.bias, relu=relu, plus=plus, moments=moments)
+        return Lowering((pack, main), scratch=scratch)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from striate.kernels.conv_fold import fold_norm
+from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.outputs import output_of
@@ -12,6 +12,7 @@ from striate.kernels.rounding import quotient
 from striate.kernels.winograd_filter_pass import filter_gradient
 from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
 from striate.kernels.winograd_launches import Launches, convolution, tiling
+from striate.kernels.winograd_pool import WINDOW, TilePool
 from striate.kernels.winograd_volumes import POSITIONS, TILE
 from striate.layers import Conv, Shape
 from striate.plan import Launch, Lowering, Task
@@ -35,6 +36,20 @@ def unfit(conv: Conv) -> str | None:
         return "there are groups"
     most = conv.window.size[0] - 1
     return None if max(conv.window.sides) <= most else f"the padding is larger than {most}"
+
+
+def unpooled(isa: Isa, task: Task) -> str | None:
+    """Why the POOL that a CONV's task has taken in cannot be done here, or None."""
+    pool, y = task.detail.get("pool"), task.output
+    if pool is None:
+        return None
+    window = pool.view(y)
+    square = (window.size, window.stride, window.dilation) == ((WINDOW,) * 2, (WINDOW,) * 2, (1, 1))
+    if pool.kind != "max" or not square or any(window.sides):
+        return "it pools other windows than 2x2"
+    if y.height % WINDOW or y.width % WINDOW or y.channels % isa.lanes:
+        return f"it pools parts of {y}"
+    return None
 
 
 def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
@@ -65,16 +80,17 @@ class WinogradForward:
         (x,) = task.inputs
         if x.channels % self.isa.lanes:
             return f"{x.channels} channels are not whole vectors of {self.isa.lanes}"
-        return unfit(task.what)
+        return unfit(task.what) or unpooled(self.isa, task)
 
     def cost(self, task: Task) -> float:
         (x,) = task.inputs
         work = task.batch * task.what.macs(x)
         products = seconds(self.isa, work) * _fraction(self.isa, task.what, x, task.output)
-        return products + _filter_seconds(task.what, x, task.training)
+        made = _filter_seconds(task.what, x, task.training)
+        return products + made + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
-        return fold_norm(task, self._lower)
+        return with_norm(self.isa, task, self._lower)
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns
@@ -85,10 +101,14 @@ class WinogradForward:
         cut = tiling(x, task.output, (sides[0], sides[2]), size)
         relu = task.detail.get("relu", False)
         y, pixel = output_of(task)
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, 0)
-        launches, scratch = convolution(self.isa, task.batch, cut, task.output, roles, relu, pixel)
-        packed = blocks * POSITIONS * x.channels * columns * 4
-        return Lowering((pack, *launches), scratch={"packed": packed, **scratch})
+        pool = TilePool(cut.step, task.training) if "pool" in task.detail else None
+        saved = {"pooled": task.batch * task.output.values // WINDOW**2} if pool else {}
+        switches = "saved.pooled" if pool and task.training else 0
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, switches)
+        last = (roles, relu, pixel, pool)
+        launches, scratch = convolution(self.isa, task.batch, cut, task.output, *last)
+        scratch["packed"] = blocks * POSITIONS * x.channels * columns * 4
+        return Lowering((pack, *launches), scratch=scratch, saved=saved if task.training else {})
 
 
 @dataclass(frozen=True)

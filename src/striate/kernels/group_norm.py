@@ -21,7 +21,7 @@ from striate.plan.records import Launch, Lowering, Task
 
 @dataclass(frozen=True)
 class GroupStatistics(NativeKernel):
-    """partial, mean, inverse, groups, `Cut`. One chunk is one image.
+    """`Moments`, mean, inverse, groups, `Cut`. One chunk is one image.
 
     First each channel's mean and squares, in the rows of the results; then each group's.
     """
@@ -29,12 +29,13 @@ class GroupStatistics(NativeKernel):
     epsilon: float
 
     def emit(self, e: Emitter) -> None:
-        partial, mean, inverse, groups = e.pointer(0), e.pointer(1), e.pointer(2), e.argument(3)
+        moments, mean, inverse, groups = e.pointer(0), e.pointer(1), e.pointer(2), e.argument(3)
         cut = Cut(e, 4)
-        own = partial + e.chunk * cut.slices * cut.row * 2
+        own = moments + e.chunk * cut.slices * cut.moments().step
         mean, inverse = mean + e.chunk * cut.row, inverse + e.chunk * cut.row
         with e.loop(cut.row, step=e.lanes) as channel:
-            centre, squares = cut.merged(own, channel)
+            counts = (cut.slices, cut.pixels)
+            centre, squares = cut.moments().merged(e, own, channel, counts)
             mean.store_vector(centre, channel)
             inverse.store_vector(squares, channel)
         depth = cut.channels // groups
@@ -99,11 +100,11 @@ def lower_group_norm(isa: Isa, task: Task) -> Lowering:
     merge = Launch(
         GroupStatistics(task.what.epsilon),
         cut.images,
-        ("scratch.partial", *rows, _groups(task), *cut.arguments),
+        ("scratch.moments", *rows, _groups(task), *cut.arguments),
     )
-    launches = (cut.moments, merge, standardise(cut, task, *rows))
+    launches = (cut.moments("x0", "scratch.moments"), merge, standardise(cut, task, *rows))
     kept = {"mean": cut.row_bytes, "inverse": cut.row_bytes}
-    scratch = {"partial": cut.partial_bytes}
+    scratch = {"moments": cut.moments_bytes}
     if task.training:
         return Lowering(launches, scratch=scratch, saved=kept)
     return Lowering(launches, scratch=scratch | kept)

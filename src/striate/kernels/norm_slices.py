@@ -1,8 +1,8 @@
 """What the kernels of the batch, group and layer norms share: slices of pixels, and their moments.
 
 The pixels that are normalised together are cut in slices that stay in the second-level cache. Every
-slice gives a partial row per channel, [slices][2][row]; rows are filled up to whole vectors, so
-that only what leaves for the net has a tail.
+slice gives its moments, or, in backward, partial rows, [slices][2][row]; rows are filled up to
+whole vectors, so that only what leaves for the net has a tail.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
+from striate.kernels.moments import Moments
 from striate.kernels.values import Operand, Pointer, Value
 from striate.plan.records import Launch
 
@@ -84,9 +85,13 @@ class Slices:
         return 8 * self.count * self.row
 
     @property
-    def moments(self) -> Launch:
-        """The first launch of a forward pass: the moments of every slice."""
-        return Launch(SliceMoments(), self.count, ("x0", "scratch.partial", *self.arguments))
+    def moments_bytes(self) -> int:
+        """Bytes of the moments of every slice."""
+        return Moments(self.row, self.lanes).bytes(self.count)
+
+    def moments(self, volume: str, to: str) -> Launch:
+        """The moments of every slice of a volume; both are roles."""
+        return Launch(SliceMoments(), self.count, (volume, to, *self.arguments))
 
     @property
     def arguments(self) -> tuple[int, ...]:
@@ -113,35 +118,9 @@ class Cut:
         count = self.e.integer_minimum(self.pixels - first, self.length)
         return image, image * self.pixels + first, count
 
-    def lengths(self) -> tuple[Value, Value]:
-        """Pixels in a whole slice and in an image's last, as floats."""
-        last = self.pixels - (self.slices - 1) * self.length
-        return self.e.to_float(self.length), self.e.to_float(last)
-
-    def merged(self, partial: Pointer, channel: Operand) -> tuple[Value, Value]:
-        """Mean and sum of squared differences of an image, from those of its slices.
-
-        Chan, Golub & LeVeque 1979. The means are taken relative to the first slice's, so that a
-        large common part of them costs no accuracy.
-        """
-        e = self.e
-        origin = partial.vector(channel)
-        whole, last = self.lengths()
-        shift, squares = e.variable(e.splat(0.0)), e.variable(e.splat(0.0))
-
-        def length(part: Value) -> Value:
-            return e.select(part.equals(self.slices - 1), last, whole)
-
-        with e.loop(self.slices) as part:
-            mean = partial.vector(part * self.row * 2 + channel)
-            shift.value = e.fma(mean - origin, length(part), shift.value)
-        centre = origin + shift.value * (1.0 / e.to_float(self.pixels))
-        with e.loop(self.slices) as part:
-            own = partial + (part * self.row * 2 + channel)
-            distance = own.vector() - centre
-            between = distance * distance * e.splat(length(part))
-            squares.value = squares.value + (own.vector(self.row) + between)
-        return centre, squares.value
+    def moments(self) -> Moments:
+        """Where the moments of slices lie."""
+        return Moments(self.row, self.e.lanes)
 
     def summed(self, partial: Pointer, channel: Operand, slices: Value) -> tuple[Value, Value]:
         """Sums over slices of both rows."""
@@ -155,29 +134,36 @@ class Cut:
 
     def store(self, to: Pointer, value: Value, channel: Value, tail: int) -> None:
         """Store a vector of channels where there is no room behind the last one."""
-        e = self.e
-        whole = channel + e.lanes <= self.channels
-        with e.when(whole):
-            to.store_vector(value, channel)
-        if tail:
-            with e.when(whole ^ True):
-                to.store_vector(value, channel, tail)
+        store_channels(self.e, to, value, (channel, self.channels), tail)
+
+
+def store_channels(
+    e: Emitter, to: Pointer, value: Value, place: tuple[Value, Value], tail: int
+) -> None:
+    """Store a vector from one of so many channels on; behind the last one there is no room."""
+    channel, channels = place
+    whole = channel + e.lanes <= channels
+    with e.when(whole):
+        to.store_vector(value, channel)
+    if tail:
+        with e.when(whole ^ True):
+            to.store_vector(value, channel, tail)
 
 
 @dataclass(frozen=True)
 class SliceMoments(NativeKernel):
-    """x, partial, `Cut`. One chunk is one slice.
+    """x, `Moments`, `Cut`. One chunk is one slice.
 
-    Every channel's mean, then its sum of squared differences from that mean; the first pixel is
-    the origin of the sums, so that a large mean costs no accuracy.
+    Its first pixel is the origin of the sums, so that a large mean costs no accuracy.
     """
 
     def emit(self, e: Emitter) -> None:
-        x, partial, cut = e.pointer(0), e.pointer(1), Cut(e, 2)
+        x, moments, cut = e.pointer(0), e.pointer(1), Cut(e, 2)
         _, first, count = cut.slice()
         source = x + first * cut.channels
-        means = partial + e.chunk * cut.row * 2
+        means = moments + e.chunk * cut.moments().step
         squares = means + cut.row
+        cut.moments().write_count(e, means, count)
         fill(e, means, cut.row * 2)
 
         def add(value: Value, channel: Value) -> None:

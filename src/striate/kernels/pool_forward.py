@@ -85,7 +85,7 @@ class PoolForward(NativeKernel):
         scale = e.number(1 / (self.size[0] * self.size[1]))
 
         def body(channel: Operand, lanes: int | None) -> None:
-            total = _Total(e, self.kind)
+            total = Total(e, self.kind)
             for i in range(self.size[0]):
                 for j in range(self.size[1]):
                     value = spot.cell(i * self.dilation[0], j * self.dilation[1]).vector(channel)
@@ -101,7 +101,7 @@ class PoolForward(NativeKernel):
         scale = 1.0 / e.to_float(self._counted(e, spot))
 
         def body(channel: Operand, lanes: int | None) -> None:
-            total = _Total(e, self.kind)
+            total = Total(e, self.kind)
             with e.loop(bottom, start=top) as i, e.loop(right, start=left) as j:
                 value = spot.cell(i * self.dilation[0], j * self.dilation[1]).vector(channel)
                 total.add(value, i * self.size[1] + j)
@@ -118,7 +118,7 @@ class PoolForward(NativeKernel):
     def _store(
         self,
         e: Emitter,
-        total: _Total,
+        total: Total,
         scale: Value,
         y: Pointer,
         saved: Pointer,
@@ -131,10 +131,7 @@ class PoolForward(NativeKernel):
             result = e.call("llvm.sqrt", result)
         y.store_vector(result, 0, lanes)
         if self.kind == "max" and self.saved:
-            cell, width = total.cell.value, saved.element.width
-            if self.rectified:
-                cell = e.select(result > 0.0, cell, NO_CELL)
-            saved.store_vector(e.to_integer(cell, width), 0, lanes)
+            total.store_cell(saved, self.rectified, lanes)
         elif self.saved:
             saved.store_vector(e.select(result.equals(0.0), 1.0, result), 0, lanes)
 
@@ -156,7 +153,7 @@ class _Spot:
         return self.volume + pixel * self.channels
 
 
-class _Total:
+class Total:
     """What is known of a window after some of its cells.
 
     The maximum starts as that of the padding, minus infinity in cell 0. A later cell wins if it is
@@ -179,6 +176,13 @@ class _Total:
             wins = ((value <= before) ^ True) & before.equals(before)
             self.value.value = e.select(wins, value, before)
             self.cell.value = e.select(wins, e.to_integer(cell, 32), self.cell.value)
+
+    def store_cell(self, to: Pointer, rectified: bool, lanes: int | None = None) -> None:
+        """Write the switches of a maximum; see `PoolForward.rectified`."""
+        e, cell = self.e, self.cell.value
+        if rectified:
+            cell = e.select(self.value.value > 0.0, cell, NO_CELL)
+        to.store_vector(e.to_integer(cell, to.element.width), 0, lanes)
 
 
 def cells_counted(

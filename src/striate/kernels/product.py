@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.lattice import NUMBERS, Lattice
 from striate.kernels.memory_ops import fill
 from striate.kernels.micro_tile import LINE
+from striate.kernels.moments import Moments
 from striate.kernels.product_block import Block, Filters, Slice
 from striate.kernels.values import Value
 
@@ -32,7 +32,8 @@ class ProductConvolution(NativeKernel):
     """x, packed filters, bias, y, mask, positions, blocks that they are cut in, blocks in a chunk,
     positions in a block at most, channels, filters, slices of the channels, channels of a slice,
     parts that the blocks of filters are cut in, cells of a filter and of a row of it, values from
-    one pixel of y to the next; then the `Lattice.arguments` of x, and of y and the mask.
+    one pixel of y to the next; then the `Lattice.arguments` of x, and of y and the mask; the
+    `Moments` of y, whose slices are the blocks, and their row.
 
     One chunk is a few blocks of positions, which are whole micro-tiles, for one part of the
     filters.
@@ -46,6 +47,7 @@ class ProductConvolution(NativeKernel):
         bias, relu, masked: as in `striate.kernels.conv_direct.DirectConvolution`.
         adds: whether the sums start from what y holds.
         plus: whether what is in the place of the mask is added to the sums.
+        moments: whether those of y are wanted.
     """
 
     left: int
@@ -58,6 +60,7 @@ class ProductConvolution(NativeKernel):
     masked: bool = False
     adds: bool = False
     plus: bool = False
+    moments: bool = False
 
     def scratch(self, most: int) -> int:
         """Bytes of private memory for so many positions in a block."""
@@ -76,42 +79,53 @@ class ProductConvolution(NativeKernel):
                 for i in range(3)
             )
             following = e.select(number + 1 < begin + run, end - after, 0)
-            self._emit_block(e, first, after - first, following)
+            self._emit_block(e, number, (first, after - first, following))
 
-    def _emit_block(self, e: Emitter, first: Value, count: Value, following: Value) -> None:
-        """A block of positions: its first, how many, and how many the next one of the chunk has."""
-        x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
-        most, channels, filters, slices, width, parts, cells, across, pixel = (
-            e.argument(i) for i in range(8, SIZES)
+    def _emit_block(self, e: Emitter, number: Value, positions: tuple[Value, Value, Value]) -> None:
+        """A block of positions by its number; its first position, how many there are, and how many
+        the next one of the chunk has."""
+        x, packed, following = e.pointer(0), e.pointer(1), positions[2]
+        channels, filters, slices, width, parts, cells, across = (
+            e.argument(i) for i in range(9, SIZES - 1)
         )
-        source, target = (Lattice.read(e, slot) for slot in (SIZES, SIZES + NUMBERS))
-        tables = e.room(self.columns, "i64"), e.room(self.columns + most * 2, "i64")
-        block, part = Block(e, self, first, count, *tables), e.chunk % parts
-        block.write_places(target, pixel)
-        if not self.every[0]:
-            block.write_seen(source, following)
+        source, part = Lattice.read(e, SIZES), e.chunk % parts
+        block = self._block(e, number, positions, part)
         whole, stride = filters // self.columns, cells * channels * self.columns
         size = (whole + bool(self.left) + (parts - 1)) // parts
-        begin, panel = part * size, block.panel(most)
-        with e.loop(cells * slices) as number:
-            cell, start = number // slices, number % slices * width
+        begin, panel = part * size, block.panel(e.argument(8))
+        with e.loop(cells * slices) as turn:
+            cell, start = turn // slices, turn % slices * width
             depth = e.integer_minimum(channels - start, width)
             block.pack(source, x + start, panel, depth, (cell // across, cell % across))
             weights = packed + (cell * channels + start) * self.columns
-            ends = number.equals(cells * slices - 1)
-            sums = Slice(panel, depth, number.equals(0), ends)
-            after = e.select(ends, 0, number + 1)
+            ends = turn.equals(cells * slices - 1)
+            sums = Slice(panel, depth, turn.equals(0), ends)
+            after = e.select(ends, 0, turn + 1)
             cell, start = after // slices, after % slices * width
             shift = source.shift((cell // across, cell % across)) * channels + start
             soon = block.soon(source, sums, (x + shift, following, size))
             with e.loop(e.integer_minimum(begin + size, whole), start=begin) as i:
-                k = i * self.columns
-                to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
                 factor = Filters(weights + i * stride, stride, self.columns, i - begin)
-                block.sweep(sums, factor, to, soon)
+                block.sweep(sums, factor, i * self.columns, soon)
             if self.left:
-                k = whole * self.columns
-                to = Target(bias + k if self.bias else e.scratch, y + k, mask + k)
                 factor = Filters(weights + whole * stride, e.integer(0), self.left, whole - begin)
                 with e.when(part.equals(whole // size)):
-                    block.sweep(sums, factor, to, soon)
+                    block.sweep(sums, factor, whole * self.columns, soon)
+
+    def _block(
+        self, e: Emitter, number: Value, positions: tuple[Value, Value, Value], part: Value
+    ) -> Block:
+        """The block with its tables written down."""
+        first, count, following = positions
+        source, target = (Lattice.read(e, slot) for slot in (SIZES, SIZES + NUMBERS))
+        tables = e.room(self.columns, "i64"), e.room(self.columns + e.argument(8) * 2, "i64")
+        moments = Moments(e.argument(SIZES + 2 * NUMBERS + 1), e.lanes)
+        own = e.pointer(SIZES + 2 * NUMBERS) + number * moments.step
+        block = Block(e, self, first, count, *tables, (own, moments))
+        block.write_places(target, e.argument(SIZES - 1))
+        if not self.every[0]:
+            block.write_seen(source, following)
+        if self.moments:
+            with e.when(part.equals(0)):
+                block.write_count()
+        return block

@@ -11,6 +11,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.lattice import Lattice, copy_seen
 from striate.kernels.memory_ops import copy
 from striate.kernels.micro_tile import LINE, Stream, dot_products
+from striate.kernels.moments import Moments, TileMoments
 from striate.kernels.values import Operand, Pointer, Value
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Block:
             micro-tile.
         seen: what the first cell sees at each position of this block and the next one, as an offset
             in x.
+        moments: where those of the block go, and how they lie.
     """
 
     e: Emitter
@@ -75,6 +77,7 @@ class Block:
     count: Value
     places: Pointer
     seen: Pointer
+    moments: tuple[Pointer, Moments]
 
     def panel(self, most: Value) -> Pointer:
         """The panel: private memory behind the tables, from a cache line's start on."""
@@ -141,13 +144,23 @@ class Block:
         rows = self.e.isa.tile_rows
         return (self.count + (rows - 1)) // rows
 
-    def sweep(self, sums: Slice, filters: Filters, to: Target, soon: _Soon) -> None:
-        """All tiles of the block for one block of filters."""
-        e, kernel, wanted = self.e, self.kernel, filters.wanted
+    def write_count(self) -> None:
+        """Write down how many pixels the block's moments are of."""
+        own, moments = self.moments
+        moments.write_count(self.e, own, self.count)
+
+    def target(self, k: Value) -> Target:
+        """Bias, outputs and mask of the filters from k on."""
+        bias, y, mask = (self.e.pointer(i) for i in (2, 3, 4))
+        return Target(bias + k if self.kernel.bias else self.e.scratch, y + k, mask + k)
+
+    def sweep(self, sums: Slice, filters: Filters, k: Value, soon: _Soon) -> None:
+        """All tiles of the block for the block of filters from k on."""
+        e, kernel, wanted, to = self.e, self.kernel, filters.wanted, self.target(k)
         shape = e.isa.tile_rows, -(-wanted // e.lanes)
         floor = e.select(sums.ends, 0.0, e.number(float("-inf")))
         with e.loop(self.count, step=e.isa.tile_rows) as tile:
-            stores = []
+            stores, values = [], list[list[Value]]()
             factors = sums.panel + tile * kernel.row, filters.start
             self._fetch_outputs(to, tile)
             ahead = self._ahead(filters, sums.depth, soon, tile // e.isa.tile_rows)
@@ -159,6 +172,7 @@ class Block:
                 if not kernel.adds:
                     before = e.select_pointer(sums.begins, to.bias, before)
                 addend = e.select_pointer(sums.begins, to.mask + place, e.scratch)
+                values.append([])
                 for v, total in enumerate(totals):
                     lanes, where = min(e.lanes, wanted - v * e.lanes), place + v * e.lanes
                     value = total + before.vector(v * e.lanes, lanes)
@@ -169,9 +183,19 @@ class Block:
                     if kernel.masked:
                         value = e.select(to.mask.vector(where, lanes) > floor, value, 0.0)
                     stores.append((value, where, lanes))
+                    values[-1].append(value)
             # The last position may come several times: all of them must read what was there before.
             for stored in stores:
                 to.y.store_vector(*stored)
+            if kernel.moments:
+                with e.when(sums.ends):
+                    self._add_moments(values, to, k, tile)
+
+    def _add_moments(self, values: list[list[Value]], to: Target, k: Value, tile: Value) -> None:
+        """Add what a micro-tile has put to the moments of the block."""
+        (own, moments), origin = self.moments, to.y + self.places.load()
+        row = self.e.integer(moments.row)
+        TileMoments(self.e, origin, own + k, row, self.e.scratch).add(values, tile, self.count)
 
     def _fetch_outputs(self, to: Target, tile: Value) -> None:
         """Ask for what the next micro-tile reads and writes of y and the mask; behind the last one

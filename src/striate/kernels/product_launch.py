@@ -8,6 +8,7 @@ from striate.kernels.conv_pack import blocks_of
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
+from striate.kernels.moments import Moments
 from striate.kernels.product import SKEW, ProductConvolution
 from striate.kernels.rounding import multiple, quotient
 from striate.layers import Conv, Shape, Window
@@ -67,6 +68,7 @@ class Product:
         relu: bool = False,
         adds: bool = False,
         plus: bool = False,
+        moments: str | int = 0,
     ) -> Launch:
         """The launch.
 
@@ -76,6 +78,7 @@ class Product:
             relu: whether max(0, .) follows.
             adds: whether the sums are added to what is there.
             plus: whether what is given for the mask is added instead.
+            moments: the role of those of the output; 0 if they are not wanted.
         """
         (channels, filters), columns = self.depths, self.isa.tile_columns
         rows, across = self.window
@@ -91,11 +94,19 @@ class Product:
             masked=roles[4] != 0 and not plus,
             adds=adds,
             plus=plus,
+            moments=moments != 0,
         )
         cut = (slices, width, parts, rows * across, across, self.pixel or filters)
         numbers = (self.positions, blocks, run, most, channels, filters, *cut)
-        arguments = (*roles, *numbers, *self.source.arguments, *self.target.arguments)
+        last = (*self.source.arguments, *self.target.arguments, moments)
+        arguments = (*roles, *numbers, *last, multiple(filters, self.isa.lanes))
         return Launch(kernel, quotient(blocks, run) * parts, arguments, room=kernel.scratch(most))
+
+    @property
+    def moments_bytes(self) -> int:
+        """Bytes of the moments of the output, whose slices are the blocks."""
+        blocks, _, _ = self._blocks()
+        return Moments.of(self.depths[1], self.isa.lanes).bytes(blocks)
 
     def _blocks(self) -> tuple[int, int, int]:
         """Blocks that the positions are cut in, those in a chunk, and positions in one at most."""

@@ -17,6 +17,7 @@ from striate.kernels.micro_tile import LINE, Stream, dot_panels
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_coming import Coming
 from striate.kernels.winograd_output import Output, OutputTransform
+from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_volumes import POSITIONS, SKEW, TILE, Panels, transform_tiles
 
@@ -37,7 +38,7 @@ class WinogradConvolution(NativeKernel):
     Attributes:
         room: the most tiles in a block.
         lanes: of a vector.
-        step, columns, bias, relu, masked: as in `OutputTransform`.
+        step, columns, bias, relu, masked, pool: as in `OutputTransform`.
     """
 
     step: int
@@ -47,6 +48,7 @@ class WinogradConvolution(NativeKernel):
     bias: bool
     relu: bool = False
     masked: bool = False
+    pool: TilePool | None = None
 
     @property
     def _product_stride(self) -> int:
@@ -67,9 +69,8 @@ class WinogradConvolution(NativeKernel):
 
     @property
     def _transform(self) -> OutputTransform:
-        return OutputTransform(
-            self.step, self.columns, self.bias, self.relu, self.masked, far=False
-        )
+        own = self.step, self.columns, self.bias, self.relu, self.masked
+        return OutputTransform(*own, far=False, pool=self.pool)
 
     def emit(self, e: Emitter) -> None:
         tiles, micro_tiles, pieces, run, parts = (e.argument(i) for i in (5, 6, 7, 8, 10))
@@ -85,7 +86,8 @@ class WinogradConvolution(NativeKernel):
 
     def _emit_block(self, e: Emitter, first: Value, count: Value, following: Value) -> None:
         """A block of tiles: its first, how many, and how many the next one of the chunk has."""
-        x, filters, bias, y, mask = (e.pointer(i) for i in range(5))
+        x, filters, bias, y = (e.pointer(i) for i in range(4))
+        mask = e.pointer(4, "u8" if self.pool else "f32")
         part, parts, depth, height, width, pixel = (e.argument(i) for i in range(9, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
         channels = tiling.channels

@@ -8,6 +8,7 @@ from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_output import TransformOutputs
+from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_positions import MultiplyPositions
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_volumes import POSITIONS, TILE, Panels, TransformTiles
@@ -46,6 +47,7 @@ def convolution(
     roles: tuple[str | At | int, ...],
     relu: bool = False,
     pixel: int | None = None,
+    pool: TilePool | None = None,
 ) -> Launches:
     """From a tiling of the input to a volume of shape y.
 
@@ -59,13 +61,14 @@ def convolution(
         roles: input, transformed filters, bias, output and mask; bias and mask may be 0.
         relu: whether max(0, .) follows.
         pixel: values from one pixel of the output to the next; None if it is as deep as y.
+        pool: what is left of the output, if not all; the mask are then its switches.
     """
     sizes = _Sizes(isa, batch * int(cut.per_image), int(cut.channels), y.channels)
-    ending = {"bias": roles[2] != 0, "relu": relu, "masked": roles[4] != 0}
+    ending = (roles[2] != 0, relu, roles[4] != 0 and pool is None, pool)
     volume = (y.channels, y.height, y.width, pixel or y.channels)
     if sizes.by_position:
         return _by_position(sizes, cut, roles, ending, volume)
-    kernel = WinogradConvolution(cut.step, sizes.room, isa.tile_columns, isa.lanes, **ending)
+    kernel = WinogradConvolution(cut.step, sizes.room, isa.tile_columns, isa.lanes, *ending)
     arguments = (*roles, *sizes.blocks, *volume, *cut.arguments)
     return (Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels)),), {}
 
@@ -74,7 +77,7 @@ def _by_position(
     sizes: _Sizes,
     cut: Tiling,
     roles: tuple[str | At | int, ...],
-    ending: dict[str, bool],
+    ending: tuple[bool, bool, bool, TilePool | None],
     volume: tuple[int, ...],
 ) -> Launches:
     """Transforms, products, and transforms back, each over everything."""
@@ -84,7 +87,7 @@ def _by_position(
     share = quotient(sizes.tiles, CHUNKS)
     factors = ("scratch.transformed", filters, "scratch.products")
     numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
-    back = TransformOutputs(cut.step, columns, isa.lanes, **ending)
+    back = TransformOutputs(cut.step, columns, isa.lanes, *ending)
     to = ("scratch.products", bias, y, mask)
     launches = (
         transform(isa, cut, x, "scratch.transformed", sizes.tiles, room),

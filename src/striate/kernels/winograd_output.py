@@ -11,8 +11,9 @@ from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import Tiling
-from striate.kernels.winograd_transform import transform
+from striate.kernels.winograd_transform import Load, transform
 from striate.kernels.winograd_volumes import AHEAD, POSITIONS, TILE, Panels
 
 SIZES = 11
@@ -51,6 +52,8 @@ class OutputTransform:
         masked: whether only what lies where the mask, shaped like the output, is positive is kept,
             and the rest is zero: the backward pass of a RELU.
         far: whether products come from memory, which is asked for ahead, not from a cache.
+        pool: what happens to the output, if anything; it is then what a 2x2 POOL leaves of it, and
+            the mask are its switches, if they are wanted.
     """
 
     step: int
@@ -59,6 +62,7 @@ class OutputTransform:
     relu: bool
     masked: bool
     far: bool
+    pool: TilePool | None = None
 
     def room(self, lanes: int) -> int:
         """Floats of private memory."""
@@ -86,8 +90,44 @@ class OutputTransform:
             room: private memory.
         """
         source, stride = products
+        put = self._pool if self.pool else self._tile
         with tiling.walk(e, *tiles) as (t, tile):
-            self._tile(e, (source + t * self.columns, stride), to, tile, output, room)
+            put(e, (source + t * self.columns, stride), to, tile, output, room)
+
+    def _pool(
+        self,
+        e: Emitter,
+        products: tuple[Pointer, Operand],
+        to: Target,
+        tile: Place,
+        output: Output,
+        between: Pointer,
+    ) -> None:
+        """One tile, of which the maxima of whole windows are kept."""
+        assert self.pool is not None
+        room, out = between + POSITIONS * e.lanes, self.step
+        windows = self.pool.windows(e, tile, (output.height, output.width), output.pixel)
+        with e.loop(output.wanted, step=e.lanes) as v:
+
+            def store(i: Value, j: int, value: Value) -> None:
+                total = value + to.bias.vector(v) if self.bias else value
+                room.store_vector(total, (i * out + j) * e.lanes)
+
+            matrix = minimal(out, TILE + 1 - out).output
+            transform(e, matrix, self._load(e, products, v), store, between)
+            self.pool.emit(e, room, windows, (to.y + v, to.mask + v), self.relu)
+
+    def _load(self, e: Emitter, products: tuple[Pointer, Operand], v: Value) -> Load:
+        """What gives a vector of a tile's products, by row and column."""
+        source, stride = products
+
+        def load(j: Value, i: int) -> Value:
+            place: Pointer = source + ((j + i * TILE) * stride + v)
+            if self.far:
+                e.prefetch(place + AHEAD * self.columns)
+            return place.vector()
+
+        return load
 
     def _tile(
         self,
@@ -128,15 +168,9 @@ class OutputTransform:
         between: Pointer,
     ) -> None:
         """All columns of a tile; distances are those of its lines and pixels."""
-        (source, stride), (line, pixel) = products, distances
+        line, pixel = distances
         with e.loop(self.columns, step=e.lanes) as v:
             offset = to.bias.vector(v) if self.bias else None
-
-            def load(j: Value, i: int) -> Value:
-                place: Pointer = source + ((j + i * TILE) * stride + v)
-                if self.far:
-                    e.prefetch(place + AHEAD * self.columns)
-                return place.vector()
 
             def store(i: Value, j: int, value: Value) -> None:
                 place = i * line + pixel * j + v
@@ -149,7 +183,7 @@ class OutputTransform:
                 to.y.store_vector(total, place)
 
             matrix = minimal(self.step, TILE + 1 - self.step).output
-            transform(e, matrix, load, store, between)
+            transform(e, matrix, self._load(e, products, v), store, between)
 
     def _place(self, e: Emitter, tile: Place, output: Output) -> tuple[Value, Value, Edge]:
         """A tile's first output, whether all of it lies in the output, and how much does."""
@@ -179,7 +213,7 @@ class TransformOutputs(NativeKernel):
     rows and columns of the output, values from one of its pixels to the next, `Tiling.arguments`.
 
     Attributes:
-        step, columns, bias, relu, masked: as in `OutputTransform`.
+        step, columns, bias, relu, masked, pool: as in `OutputTransform`.
         lanes: of a vector.
     """
 
@@ -189,17 +223,20 @@ class TransformOutputs(NativeKernel):
     bias: bool
     relu: bool = False
     masked: bool = False
+    pool: TilePool | None = None
 
     @property
     def _transform(self) -> OutputTransform:
-        return OutputTransform(self.step, self.columns, self.bias, self.relu, self.masked, far=True)
+        own = self.step, self.columns, self.bias, self.relu, self.masked
+        return OutputTransform(*own, far=True, pool=self.pool)
 
     @property
     def private(self) -> int:
         return 4 * self._transform.room(self.lanes)
 
     def emit(self, e: Emitter) -> None:
-        products, bias, y, mask = (e.pointer(i) for i in range(4))
+        products, bias, y = (e.pointer(i) for i in range(3))
+        mask = e.pointer(3, "u8" if self.pool else "f32")
         tiles, share, room, filters = (e.argument(i) for i in range(4, 8))
         height, width, pixel = (e.argument(i) for i in range(8, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)

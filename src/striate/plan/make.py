@@ -10,6 +10,7 @@ from striate.plan.choose import Measure, choose
 from striate.plan.fuse import Merge, fuse
 from striate.plan.memory import lifetimes, place, sequence
 from striate.plan.parts import with_parts
+from striate.plan.pooled import with_pools
 from striate.plan.records import (
     CONTROL_WORDS,
     At,
@@ -21,6 +22,7 @@ from striate.plan.records import (
     Task,
     Training,
 )
+from striate.plan.statistics import with_statistics
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
 from striate.plan.weights import lay_out_weights, with_updates
 
@@ -52,6 +54,9 @@ def make_plan(
         loss_task(work, training.loss)
         backward_tasks(work)
     tasks = with_parts(fuse(work.tasks, merge), candidates)
+    if training is not None:
+        tasks = with_statistics(tasks, candidates)
+    tasks = with_pools(tasks, candidates, measure)
     if training is not None:
         tasks = with_again(work, tasks, candidates)
         tasks = fuse(with_updates(work, tasks, training), merge)

@@ -73,7 +73,8 @@ class Task:
             ``joined`` names the nodes that this one has taken in, and ``update`` is the Optimizer
             of a weight that a backward task updates, too; ``part`` says that y is a range of the
             channels of a deeper volume: its depth, and the channels in front; ``placed`` numbers
-            the inputs of a CONCAT whose ``x`` is such a part; ``note`` is for the reason of the
+            the inputs of a CONCAT whose ``x`` is such a part; ``pool`` is the Layer that pools a
+            CONV's output before it is written to y; ``note`` is for the reason of the
             choice.
     """
 

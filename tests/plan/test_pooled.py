@@ -1,0 +1,74 @@
+"""Which max POOLs are done by the CONV in front of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from striate.check import check
+from striate.graph import build
+from striate.kernels import host
+from striate.layers import SoftmaxLoss
+from striate.notation import parse
+from striate.optimizers import optimizer
+from striate.pipeline import plan_net
+from striate.plan import Plan, Training, show_plan
+
+
+def plan_of(text: str, training: bool, exact: bool = False) -> Plan:
+    parts = Training(SoftmaxLoss(), optimizer("sgd")) if training else None
+    checked = check(build(parse(f"INPUT 32x32x16 -> {text} -> FC 2")))
+    return plan_net(checked, 4, parts, host(), exact)
+
+
+def names(plan: Plan) -> list[str]:
+    return [choice.task.name for choice in plan.choices]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_the_output_of_the_conv_is_never_stored(training: bool) -> None:
+    plan = plan_of("CONV3-32 -> RELU -> POOL2 -> CONV3-32 -> POOL2", training)
+    assert {"conv1 + relu1 + pool1 forward", "conv2 + pool2 forward"} <= set(names(plan))
+    assert "pools what it computes, which is never stored (estimated" in show_plan(plan)
+    assert not {"conv1", "conv2"} & set(plan.offsets)
+    assert "pool1 forward" not in names(plan)
+
+
+def test_backward_finds_the_winners_where_the_conv_has_saved_them() -> None:
+    plan = plan_of("CONV3-32 -> RELU -> POOL2", training=True)
+    backward = names(plan).index("pool1 + relu1 backward")
+    assert plan.bindings[backward]["saved.pooled"] == "conv1/pooled"
+    assert "x0" not in plan.bindings[backward]
+    assert plan.buffers["conv1/pooled"].bytes == 4 * 16 * 16 * 32
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Somebody else needs the volume.
+        "CONV3-32 -> RELU -> SUM{ POOL2 | CONV1-32 S=2 fit=floor }",
+        "CONV3-32 -> SUM{ RELU -> POOL2 | POOL2 }",
+        # Something comes between, or the windows are not whole ones in tiles.
+        "CONV3-32 -> DROPOUT -> TANH -> POOL2",
+        "CONV3-32 -> RELU -> POOL3 S=2 fit=ceil",
+        "CONV3-32 -> RELU -> POOL2 avg",
+        "CONV3-32 P=0,1,0,1 -> RELU -> POOL2 fit=ceil",
+        # Another candidate than Winograd's is best.
+        "CONV1-32 -> RELU -> POOL2",
+        "CONV3-32 S=2 fit=floor -> RELU -> POOL2",
+    ],
+)
+def test_what_stays_apart(text: str, training: bool) -> None:
+    assert "pool1 forward" in names(plan_of(text, training))
+
+
+def test_an_exact_net_has_no_winograd() -> None:
+    plan = plan_of("CONV3-32 -> RELU -> POOL2", training=False, exact=True)
+    assert "pool1 forward" in names(plan)
+
+
+def test_a_pooled_volume_may_be_normalised_and_placed() -> None:
+    text = "CONV3-32 -> POOL2 -> BATCHNORM -> CONCAT{ CONV3-32 -> RELU -> POOL2 | CONV3-16 S=2 }"
+    listed = names(plan_of(text.replace("S=2", "S=2 fit=floor"), training=True))
+    assert {"conv1 + pool1 forward", "batchnorm1 forward"} <= set(listed)
+    assert {"conv2 + relu1 + pool2 forward", "concat1 forward"} <= set(listed)
