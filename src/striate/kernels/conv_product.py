@@ -12,10 +12,10 @@ from striate.kernels.conv_data_gradient import (
     pack_flipped,
     whole_filters,
 )
-from striate.kernels.conv_filter_gradient import sum_slices
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.estimates import seconds
+from striate.kernels.filter_slices import sum_slices
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
 from striate.kernels.outputs import output_of
