@@ -14,7 +14,7 @@ from striate.kernels.conv_data_gradient import (
 )
 from striate.kernels.conv_fold import fold_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
-from striate.kernels.estimates import seconds
+from striate.kernels.estimates import filled, seconds
 from striate.kernels.filter_slices import sum_slices
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
@@ -50,6 +50,9 @@ FRACTION, FRACTION_OF_WINDOWS, FRACTION_OF_GRADIENTS = 0.92, 0.85, 0.84
 they see cell by cell, and by the filters, where sums go through memory."""
 COPIES = 4.0
 """Filters whose multiply-adds take as long as copying the channels that they see."""
+FORWARD_COPIES, FRACTION_OF_FORWARD = 8.0, 0.975
+"""The same for 1x1 filters forward, whose pixels direct convolution reads where they lie, and the
+part of the peak that the product reaches beside the copies."""
 
 
 def is_pointwise(conv: Conv) -> bool:
@@ -165,8 +168,12 @@ class ProductForward:
         return unfit(task.what, *task.inputs)
 
     def cost(self, task: Task) -> float:
-        (x,) = task.inputs
-        return estimate(self.isa, task.what, x, task.batch)
+        (x,), conv = task.inputs, task.what
+        if not is_pointwise(conv):
+            return estimate(self.isa, conv, x, task.batch)
+        used = filled(conv.filters, self.isa.lanes)
+        work = seconds(self.isa, task.batch * conv.macs(x), FRACTION_OF_FORWARD * used)
+        return work * (1 + FORWARD_COPIES / conv.filters)
 
     def lower(self, task: Task) -> Lowering:
         return fold_norm(task, self._lower)
