@@ -172,8 +172,9 @@ class ProductForward:
         if not is_pointwise(conv):
             return estimate(self.isa, conv, x, task.batch)
         used = filled(conv.filters, self.isa.lanes)
+        copies: float = 1 + FORWARD_COPIES / conv.filters
         work = seconds(self.isa, task.batch * conv.macs(x), FRACTION_OF_FORWARD * used)
-        return work * (1 + FORWARD_COPIES / conv.filters)
+        return work * copies
 
     def lower(self, task: Task) -> Lowering:
         return fold_norm(task, self._lower)
