@@ -202,8 +202,9 @@ def cell_seconds(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
     """Time of backward-filter this way; infinite where it is not to be tried."""
     if conv.groups != 1 or conv.window.dilation[1] != 1 or conv.filters > MOST_FILTERS:
         return float("inf")
-    if conv.window.cells == 1:
-        # A panel of single pixels is a copy that nothing uses twice.
+    if conv.window.cells == 1 or conv.filters % isa.tile_columns == 0:
+        # Panels of single pixels are copies that nothing uses twice, and whole blocks of filters
+        # share one kernel for all sizes.
         return float("inf")
     used = filled(conv.window.size[1] * x.channels, isa.lanes)
     return seconds(isa, batch * conv.macs(x), FRACTION * used)
