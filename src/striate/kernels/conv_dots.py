@@ -196,7 +196,8 @@ def dot_seconds(isa: Isa, sizes: ConvSizes, macs: int) -> float:
     """Time of so many multiply-adds this way; infinite where it is not to be tried."""
     run = sizes.size[1] * sizes.channels
     grouped = sizes.groups != 1 or sizes.dilation[1] != 1 or sizes.panel.spread != (1, 1)
-    if grouped or run > MOST_VECTORS * isa.lanes:
+    if grouped or run > MOST_VECTORS * isa.lanes or sizes.filters % isa.tile_columns == 0:
+        # Whole blocks of filters share one kernel for all sizes.
         return float("inf")
     steps = sizes.size[0] * quotient(run, isa.lanes)
     used = filled(run, isa.lanes) * filled(sizes.filters, square_of(isa.lanes)[1])
