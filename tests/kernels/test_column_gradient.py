@@ -18,8 +18,8 @@ from striate.kernels import Isa, host, target
 from striate.kernels.column_gradient import ColumnGradient, by_columns, columns_seconds
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_data_gradient import data_gradient
-from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import filter_gradient
+from striate.kernels.conv_forward import DirectForward
 from striate.layers import Shape
 from striate.plan import Lowering, Task
 

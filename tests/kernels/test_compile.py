@@ -11,8 +11,8 @@ from striate import zoo
 from striate.check import check
 from striate.graph import build
 from striate.kernels import Isa, target
-from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
+from striate.kernels.conv_forward import DirectForward
 from striate.kernels.conv_product import ProductBackward, ProductForward
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.layers import Conv, SoftmaxLoss

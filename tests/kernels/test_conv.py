@@ -13,8 +13,8 @@ from examples import example
 from isas import NATIVE, SHAPES
 from striate.kernels import Isa, host, target
 from striate.kernels.compile import llvm_text, object_code
-from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
+from striate.kernels.conv_forward import DirectForward
 from striate.layers import Conv, Shape
 from striate.plan import Task
 

@@ -14,7 +14,7 @@ from examples import example
 from isas import NATIVE, SHAPES
 from striate.kernels import Isa, host
 from striate.kernels.conv_depthwise import DepthwiseForward
-from striate.kernels.conv_direct import DirectForward
+from striate.kernels.conv_forward import DirectForward
 from striate.kernels.conv_norm import pass_seconds
 from striate.kernels.conv_product import ProductForward
 from striate.kernels.conv_winograd import WinogradForward

@@ -16,8 +16,8 @@ from striate.kernels.batch_norm import (
     lower_batch_norm_backward,
 )
 from striate.kernels.conv_depthwise import DepthwiseBackward, DepthwiseForward
-from striate.kernels.conv_direct import DirectForward
 from striate.kernels.conv_filter_gradient import DirectBackward
+from striate.kernels.conv_forward import DirectForward
 from striate.kernels.conv_product import ProductBackward, ProductForward
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.kernels.elementwise import (

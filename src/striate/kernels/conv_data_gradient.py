@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from striate.kernels.base import NativeKernel
 from striate.kernels.column_gradient import by_columns, columns_seconds
 from striate.kernels.conv_direct import convolution
+from striate.kernels.conv_dots import dot_seconds, dots, flipped_source
 from striate.kernels.conv_pack import PackFlipped, blocks_of
 from striate.kernels.conv_sizes import ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
@@ -65,8 +66,11 @@ def data_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, i
     """The launches of backward-data and their scratch; none if nobody wants the gradient."""
     if "dx0" not in task.roles:
         return (), {}
-    if columns_seconds(isa, task) < _direct_seconds(isa, task):
+    ways = columns_seconds(isa, task), _dot_seconds(isa, task), _direct_seconds(isa, task)
+    if ways[0] == min(ways):
         return by_columns(isa, task)
+    if ways[1] == min(ways):
+        return dots_back(isa, task)
     conv, (x,) = task.what, task.inputs
     window, depth = conv.window, x.channels // conv.groups
     values = conv.groups * blocks_of(depth, isa.tile_columns) * isa.tile_columns
@@ -82,7 +86,7 @@ def data_seconds(isa: Isa, task: Task) -> float:
     """Time of backward-data; none if nobody wants the gradient."""
     if "dx0" not in task.roles:
         return 0.0
-    return min(columns_seconds(isa, task), _direct_seconds(isa, task))
+    return min(way(isa, task) for way in (columns_seconds, _dot_seconds, _direct_seconds))
 
 
 def _direct_seconds(isa: Isa, task: Task) -> float:
@@ -95,10 +99,31 @@ def _direct_seconds(isa: Isa, task: Task) -> float:
     return seconds(isa, task.batch * conv.macs(x), direct_fraction(window) * used) * visited
 
 
+def _dot_seconds(isa: Isa, task: Task) -> float:
+    """Time of one convolution with vectors over the cells."""
+    conv, (x,) = task.what, task.inputs
+    visited = task.batch * conv.macs(x) * x.pixels // task.output.pixels
+    return dot_seconds(isa, _spread_sizes(task), visited)
+
+
+def dots_back(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
+    """The launches of one convolution with vectors over the cells, and their scratch."""
+    sizes, mask = _spread_sizes(task), "x0" if task.detail.get("mask") else 0
+    roles = ("dy", "scratch.flipped", 0, "dx0", mask)
+    launches, size = dots(isa, task.batch, sizes, flipped_source(sizes), roles)
+    return launches, {"flipped": size}
+
+
 def _spread(isa: Isa, task: Task) -> Iterator[Launch]:
     """One convolution over the gradient, spread with zeros by the stride."""
-    conv, (x,), y, batch = task.what, task.inputs, task.output, task.batch
-    window, mask = conv.window, "x0" if task.detail.get("mask") else 0
+    conv, (x,), mask = task.what, task.inputs, "x0" if task.detail.get("mask") else 0
+    yield pack_flipped(isa, conv, x, *whole_filters(conv), 0)
+    roles = ("dy", "scratch.flipped", 0, "dx0", mask)
+    yield convolution(isa, task.batch, _spread_sizes(task), roles)
+
+
+def _spread_sizes(task: Task) -> ConvSizes:
+    conv, (x,), y, window = task.what, task.inputs, task.output, task.what.window
     before = (window.reach[0] - 1 - window.sides[0], window.reach[1] - 1 - window.sides[2])
     rows = band_rows(x.height, 4 * y.channels * (x.width - 1 + window.reach[1]), 1, window.reach[0])
     panel = Panel(
@@ -106,9 +131,7 @@ def _spread(isa: Isa, task: Task) -> Iterator[Launch]:
         *(window.reach, (1, 1), before, window.stride),
     )
     depths = (y.channels // conv.groups, x.channels // conv.groups)
-    sizes = ConvSizes(panel, x.height, conv.groups, *depths, window.size, window.dilation)
-    yield pack_flipped(isa, conv, x, *whole_filters(conv), 0)
-    yield convolution(isa, batch, sizes, ("dy", "scratch.flipped", 0, "dx0", mask))
+    return ConvSizes(panel, x.height, conv.groups, *depths, window.size, window.dilation)
 
 
 def _by_residues(isa: Isa, task: Task) -> Iterator[Launch]:

@@ -10,18 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_norm import pass_seconds, with_norm
-from striate.kernels.conv_pack import blocks_of, pack_forward
-from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes, band_rows
+from striate.kernels.conv_pack import blocks_of
+from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes
 from striate.kernels.emitter import Emitter
-from striate.kernels.estimates import direct_seconds
 from striate.kernels.isa import Isa
-from striate.kernels.outputs import output_of
 from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value
-from striate.layers import Shape
-from striate.layers.conv import Conv
-from striate.plan.records import At, Launch, Lowering, Task
+from striate.plan.records import At, Launch
 
 SIZES = 13
 """The slot from which on the sizes stand."""
@@ -258,43 +253,6 @@ def convolution(
     return Launch(kernel, bands * parts, (*roles, *numbers), room=4 * room + table)
 
 
-def forward_sizes(conv: Conv, x: Shape) -> ConvSizes:
-    """What a CONV's forward pass goes over, in bands that suit the cache."""
-    window, y = conv.window, conv.shape(x)
-    row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
-    return ConvSizes.of(conv, x, band_rows(y.height, row_bytes, window.stride[0], window.reach[0]))
-
-
 def parts_of(isa: Isa, filters: int, bands: int) -> int:
     """How many parts to cut the filters in, so that a few bands make enough chunks to share."""
     return max(1, min(-(-WANTED_CHUNKS // bands), blocks_of(filters, isa.tile_columns) // 2))
-
-
-@dataclass(frozen=True)
-class DirectForward:
-    """CONV forward by direct convolution."""
-
-    isa: Isa
-    name: str = "direct convolution"
-
-    def refuses(self, task: Task) -> str | None:
-        return "the output is added to another volume" if task.detail.get("plus") else None
-
-    def cost(self, task: Task) -> float:
-        conv, (x,) = task.what, task.inputs
-        panel = forward_sizes(conv, x).shared(task.batch).panel
-        seconds = direct_seconds(self.isa, conv, x, task.batch, panel.rows * panel.columns)
-        return seconds + pass_seconds(task)
-
-    def lower(self, task: Task) -> Lowering:
-        return with_norm(self.isa, task, self._lower)
-
-    def _lower(self, task: Task) -> Lowering:
-        conv, (x,) = task.what, task.inputs
-        pack, size = pack_forward(conv, x, self.isa.tile_columns)
-        y, pixel = output_of(task)
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, 0)
-        relu, sizes = task.detail.get("relu", False), forward_sizes(conv, x)
-        full = (task.output.height, task.output.width, pixel)
-        main = convolution(self.isa, task.batch, sizes, roles, relu, full=full)
-        return Lowering((pack, main), scratch={"packed": size})

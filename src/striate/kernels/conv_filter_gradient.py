@@ -10,16 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from striate.kernels.base import NativeKernel
+from striate.kernels.conv_cell_gradient import cell_gradient, cell_seconds
 from striate.kernels.conv_data_gradient import data_gradient, data_seconds
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.conv_sizes import ROW, VALUE, ConvSizes
 from striate.kernels.emitter import Emitter
-from striate.kernels.estimates import group_seconds, seconds
+from striate.kernels.estimates import filled, group_seconds, seconds
+from striate.kernels.filter_slices import sum_slices
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel
 from striate.kernels.rounding import quotient
-from striate.kernels.shuffles import transpose
 from striate.kernels.values import Pointer, Value
 from striate.layers import Shape
 from striate.layers.conv import Conv
@@ -31,6 +32,8 @@ WANTED_CHUNKS = 16
 GROUP_TILES = 5
 """Times as much as by the data that a group adds by the filters, where its columns of the gradient
 fill a small part of a vector."""
+FRACTION = 0.75
+"""Of the peak that full blocks of filters reach."""
 SHARED = 4
 """Blocks of filters that share a panel, so that packing it is a small part of the work."""
 
@@ -179,52 +182,6 @@ class FilterGradient(NativeKernel):
                 to.store_vector(to.vector(place) + total.value, place)
 
 
-@dataclass(frozen=True)
-class SumFilterGradient(NativeKernel):
-    """partial sums, dw, db (or 0), cells, filters per group, blocks per group, slices, chunks per
-    slice. One chunk is one block: slices are added in order and unpacked to [K, Fh, Fw, C].
-    """
-
-    columns: int
-    bias: bool
-
-    @property
-    def private(self) -> int:
-        return 4 * self.columns
-
-    def emit(self, e: Emitter) -> None:
-        partial, dw, db = (e.pointer(i) for i in range(3))
-        cells, filters, blocks, slices, stride = (e.argument(i) for i in range(3, 8))
-        size = (cells + 1) * self.columns
-        group, block = e.chunk // blocks, e.chunk % blocks
-        first = block * self.columns
-        count = e.integer_minimum(filters - first, self.columns)
-        k = group * filters + first
-
-        def summed(where: Value) -> Value:
-            total = e.variable(e.splat(0.0))
-            with e.loop(slices) as s:
-                total.value = total.value + partial.vector((s * stride + e.chunk) * size + where)
-            return total.value
-
-        whole = cells // e.lanes * e.lanes
-        for v in range(0, self.columns, e.lanes):
-            with e.loop(whole, step=e.lanes) as cell:
-                rows = [summed((cell + i) * self.columns + v) for i in range(e.lanes)]
-                for i, row in enumerate(transpose(e, rows)):
-                    with e.when(count > v + i):
-                        dw.store_vector(row, (k + v + i) * cells + cell)
-            with e.loop(cells + 1, start=whole) as cell:
-                e.scratch.store_vector(summed(cell * self.columns + v))
-                with e.loop(e.integer_minimum(count - v, e.lanes)) as lane:
-                    value = e.scratch.load(lane)
-                    with e.when(cell < cells):
-                        dw.store(value, (k + v + lane) * cells + cell)
-                    if self.bias:
-                        with e.when(cell.equals(cells)):
-                            db.store(value, k + v + lane)
-
-
 def filter_gradient_sizes(conv: Conv, x: Shape) -> ConvSizes:
     """What backward-filter of a CONV goes over, in bands that suit the cache; the panel is that of
     one group."""
@@ -241,6 +198,8 @@ def filter_gradient_sizes(conv: Conv, x: Shape) -> ConvSizes:
 def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
     """The launches of backward-filter, bias included, and their scratch."""
     conv, (x,), columns = task.what, task.inputs, isa.tile_columns
+    if cell_seconds(isa, conv, x, task.batch) < _filter_seconds(isa, conv, x, task.batch):
+        return cell_gradient(isa, task)
     sizes = filter_gradient_sizes(conv, x)
     shares = conv.groups * quotient(blocks_of(sizes.filters, columns), SHARED)
     slices = max(1, min(task.batch, WANTED_CHUNKS // shares))
@@ -258,15 +217,11 @@ def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str,
     return (main, total), {"partial": size}
 
 
-def sum_slices(conv: Conv, cells: int, columns: int, slices: int) -> tuple[Launch, int]:
-    """The launch that adds up the partial sums of all slices, and the bytes that they take."""
-    filters = conv.filters // conv.groups
-    blocks = blocks_of(filters, columns)
-    together = conv.groups * blocks
-    bias = "dw.b" if conv.bias else 0
-    arguments = ("scratch.partial", "dw.w", bias, cells, filters, blocks, slices, together)
-    launch = Launch(SumFilterGradient(columns, conv.bias), together, arguments)
-    return launch, 4 * slices * together * (cells + 1) * columns
+def _filter_seconds(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
+    """Time of backward-filter with vectors over the filters: one vector of a block takes as long as
+    the whole block."""
+    used = filled(conv.filters // conv.groups, isa.tile_columns)
+    return seconds(isa, batch * conv.macs(x), FRACTION * used)
 
 
 @dataclass(frozen=True)
@@ -282,7 +237,8 @@ class DirectBackward:
     def cost(self, task: Task) -> float:
         conv, (x,), batch = task.what, task.inputs, task.batch
         groups = group_seconds(self.isa, conv, x, batch) * (1 + GROUP_TILES)
-        by_filters = seconds(self.isa, batch * conv.macs(x))
+        sizes = self.isa, conv, x, batch
+        by_filters = min(cell_seconds(*sizes), _filter_seconds(*sizes))
         return by_filters + data_seconds(self.isa, task) + groups
 
     def lower(self, task: Task) -> Lowering:

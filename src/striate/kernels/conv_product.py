@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.kernels.conv_data_gradient import data_gradient, data_seconds
-from striate.kernels.conv_filter_gradient import sum_slices
 from striate.kernels.conv_norm import MOMENTS, gives_statistics, pass_seconds, with_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
-from striate.kernels.estimates import seconds
+from striate.kernels.estimates import filled, seconds
+from striate.kernels.filter_slices import sum_slices
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
 from striate.kernels.outputs import output_of
@@ -42,6 +42,10 @@ RIDING = 0.3
 """The time of summing up the moments of what is in registers, by that of a pass of its own."""
 LEAST_SHARED = 4
 """Blocks of filters in a chunk at least, if there are as many: they share the panel."""
+FORWARD_COPIES, FRACTION_OF_FORWARD = 8.0, 0.975
+"""Filters whose multiply-adds take as long as copying the channels that 1x1 filters see, whose
+pixels direct convolution reads where they lie; and the part of the peak that products reach beside
+the copies."""
 
 
 def can_add(conv: Conv) -> bool:
@@ -73,7 +77,12 @@ class ProductForward:
     def cost(self, task: Task) -> float:
         (x,), conv = task.inputs, task.what
         macs, depths = task.batch * conv.macs(x), (x.channels, conv.filters)
-        products = product_seconds(self.isa, macs, depths, is_pointwise(conv))
+        if not is_pointwise(conv):
+            products = product_seconds(self.isa, macs, depths, pointwise=False)
+        else:
+            used = filled(conv.filters, self.isa.lanes)
+            products = seconds(self.isa, macs, FRACTION_OF_FORWARD * used)
+            products *= 1 + FORWARD_COPIES / conv.filters
         return products + RIDING * pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:

@@ -114,3 +114,10 @@ def band_rows(rows: int, row_bytes: int, stride: int, reach: int) -> int:
     """Output rows of a band: as many as the panel's budget holds, evenly spread."""
     most = max(1, (PANEL_BYTES // row_bytes - reach) // stride + 1)
     return -(-rows // -(-rows // most))
+
+
+def forward_sizes(conv: Conv, x: Shape) -> ConvSizes:
+    """What a CONV's forward pass goes over, in bands that suit the cache."""
+    window, y = conv.window, conv.shape(x)
+    row_bytes = 4 * x.channels * ((y.width - 1) * window.stride[1] + window.reach[1])
+    return ConvSizes.of(conv, x, band_rows(y.height, row_bytes, window.stride[0], window.reach[0]))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import llvmlite.ir as ir
 
 from striate.kernels.emitter import Emitter
-from striate.kernels.values import Value
+from striate.kernels.values import Pointer, Value
 
 
 def transpose(e: Emitter, rows: Sequence[Value]) -> list[Value]:
@@ -60,5 +60,35 @@ def _join(e: Emitter, a: Value, b: Value, groups: int) -> Value:
 
 def _shuffle(e: Emitter, a: Value, b: Value, lanes: Iterable[int]) -> Value:
     """The numbered lanes of two vectors; those of b are counted on from those of a."""
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), e.lanes), list(lanes))
-    return Value(e, e.builder.shuffle_vector(a.ir, b.ir, mask))
+    return Value(e, e.builder.shuffle_vector(a.ir, b.ir, _mask(lanes)))
+
+
+def join_lanes(e: Emitter, places: Sequence[Pointer], count: int, width: int) -> Value:
+    """One vector of pieces of ``width`` lanes, each with ``count`` elements from a place; the lanes
+    behind them hold anything."""
+    kind = ir.VectorType(places[0].element, count)
+    wide = [i if i < count else 0 for i in range(width)]
+    pieces = []
+    for place in places:
+        address = e.builder.bitcast(place.ir, kind.as_pointer())
+        piece = e.builder.load(address, align=4)
+        pieces.append(e.builder.shuffle_vector(piece, piece, _mask(wide)))
+    while len(pieces) > 1:
+        both = _mask(range(2 * pieces[0].type.count))
+        pieces = [
+            e.builder.shuffle_vector(a, b, both)
+            for a, b in zip(pieces[::2], pieces[1::2], strict=True)
+        ]
+    return Value(e, pieces[0])
+
+
+def store_lanes(e: Emitter, to: Pointer, vector: Value, first: int, count: int) -> None:
+    """Store ``count`` lanes of a vector from the first one on."""
+    piece = e.builder.shuffle_vector(vector.ir, vector.ir, _mask(range(first, first + count)))
+    address = e.builder.bitcast(to.ir, piece.type.as_pointer())
+    e.builder.store(piece, address, align=4)
+
+
+def _mask(lanes: Iterable[int]) -> ir.Constant:
+    numbers = list(lanes)
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
