@@ -15,13 +15,12 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import LINE, Stream, dot_panels
 from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd_coming import Coming
 from striate.kernels.winograd_output import Output, OutputTransform
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_volumes import POSITIONS, SKEW, TILE, Panels, transform_tiles
 
-SIZES = 15
+SIZES = 14
 """The slot from which on a tiling's numbers stand."""
 GROUP = 2
 """Blocks of filters that are multiplied with a position's patches while these are in the cache."""
@@ -30,10 +29,10 @@ GROUP = 2
 @dataclass(frozen=True)
 class WinogradConvolution(NativeKernel):
     """x, transformed filters, bias, y, mask, tiles, micro-tiles that hold them, blocks that these
-    are cut in, blocks in a chunk, blocks of filters in a part, parts, filters, rows and columns of
-    the output, values from one of its pixels to the next, `Tiling.arguments`.
+    are cut in, blocks of filters in a part, parts, filters, rows and columns of the output, values
+    from one of its pixels to the next, `Tiling.arguments`.
 
-    One chunk is a few blocks of tiles, which are whole micro-tiles, and one part of the filters.
+    One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
 
     Attributes:
         room: the most tiles in a block.
@@ -55,14 +54,9 @@ class WinogradConvolution(NativeKernel):
         """Floats from one position's products to the next, for one block of filters."""
         return self.columns * self.room + SKEW
 
-    @property
-    def _products_size(self) -> int:
-        """Floats of the products of a group of blocks of filters."""
-        return POSITIONS * GROUP * self._product_stride
-
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for an input of this depth."""
-        own = 2 * self.room + self._products_size + self._transform.room(self.lanes)
+        own = POSITIONS * GROUP * self._product_stride + self._transform.room(self.lanes)
         patch = TILE * TILE * channels
         data: int = Panels(self.room, self.columns).size(channels)
         return 4 * (own + POSITIONS * self.lanes + patch + data)
@@ -73,50 +67,34 @@ class WinogradConvolution(NativeKernel):
         return OutputTransform(*own, far=False, pool=self.pool)
 
     def emit(self, e: Emitter) -> None:
-        tiles, micro_tiles, pieces, run, parts = (e.argument(i) for i in (5, 6, 7, 8, 10))
-        begin, rows = e.chunk // parts * run, e.isa.tile_rows
-        end = e.integer_minimum(begin + run, pieces)
-        with e.loop(end, start=begin) as block:
-            first, last, after = (
-                e.integer_minimum((block + i) * micro_tiles // pieces * rows, tiles)
-                for i in range(3)
-            )
-            following = e.select(block + 1 < end, after - last, 0)
-            self._emit_block(e, first, last - first, following)
-
-    def _emit_block(self, e: Emitter, first: Value, count: Value, following: Value) -> None:
-        """A block of tiles: its first, how many, and how many the next one of the chunk has."""
         x, filters, bias, y = (e.pointer(i) for i in range(4))
         mask = e.pointer(4, "u8" if self.pool else "f32")
-        part, parts, depth, height, width, pixel = (e.argument(i) for i in range(9, SIZES))
+        tiles, micro_tiles, pieces, part, parts, depth = (e.argument(i) for i in range(5, 11))
+        height, width, pixel = (e.argument(i) for i in range(11, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
-        channels = tiling.channels
-        coming = Coming(e, tiling, x, e.room(0, "i64"), following)
-        coming.find(first + count)
-        panels, room = Panels(self.room, self.columns), self._products(e) + self._products_size
-        between = room + self._transform.room(e.lanes)
-        data = between + (channels * (TILE * TILE) + POSITIONS * e.lanes)
+        block, rows, channels = e.chunk // parts, e.isa.tile_rows, tiling.channels
+        first = block * micro_tiles // pieces * rows
+        count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
+        between = e.scratch + GROUP * (POSITIONS * self._product_stride)
+        panels, room = Panels(self.room, self.columns), between + self._transform.room(e.lanes)
+        data = room + (channels * (TILE * TILE) + POSITIONS * e.lanes)
         some, whole = (first, count), (e.integer(0), channels)
-        transform_tiles(e, tiling, (x, data), some, whole, panels, between)
+        transform_tiles(e, tiling, (x, data), some, whole, panels, room)
         size = channels * (POSITIONS * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
         with e.loop(last_block, start=first_block, step=GROUP) as start:
             together = e.integer_minimum(last_block - start, GROUP)
             factors = data, filters + start * size
-            self._multiply(e, factors, panels, (count, channels, together), coming)
+            self._multiply(e, factors, panels, (count, channels, together))
             with e.loop(together) as number:
                 k = (start + number) * self.columns
                 to = Target(bias + k, y + k, mask + k)
                 wanted = e.integer_minimum(depth - k, self.columns)
                 output = Output(height, width, pixel, wanted)
-                source = self._products(e) + number * (POSITIONS * self._product_stride)
+                source = e.scratch + number * (POSITIONS * self._product_stride)
                 products = source, self._product_stride
-                self._transform.emit(e, tiling, some, products, to, output, room)
-
-    def _products(self, e: Emitter) -> Pointer:
-        """Where the products lie: behind the places of the next tiles."""
-        return e.scratch + 2 * self.room
+                self._transform.emit(e, tiling, some, products, to, output, between)
 
     def _multiply(
         self,
@@ -124,7 +102,6 @@ class WinogradConvolution(NativeKernel):
         factors: tuple[Pointer, Pointer],
         panels: Panels,
         sizes: tuple[Value, Value, Value],
-        coming: Coming,
     ) -> None:
         """For each position: tiles x channels times channels x a group of blocks of filters."""
         (data, filters), (count, depth, together), rows = factors, sizes, e.isa.tile_rows
@@ -132,18 +109,14 @@ class WinogradConvolution(NativeKernel):
         of_block = of_position * POSITIONS
         with e.loop(POSITIONS) as p, e.loop(together) as number:
             weights = filters + (number * of_block + p * of_position)
-            target = self._products(e) + (number * POSITIONS + p) * self._product_stride
+            target = e.scratch + (number * POSITIONS + p) * self._product_stride
             following = e.select(number + 1 < together, number + 1, 0) * of_block
             turns = e.select(number + 1 < together, p, p + 1)
             ahead = filters + (following + turns * of_position)
             with e.loop(count, step=rows) as t:
                 tile = data + (p * panels.position + t * self.columns), weights
-                turn = (p * together + number) * (self.room // rows) + t // rows
-                wanted = (
-                    Stream(ahead + t // rows * (depth * LINE), LINE),
-                    coming.stream(turn, depth),
-                )
-                totals = dot_panels(e, tile, (depth, panels.panel), wanted)
+                fetched = Stream(ahead + t // rows * (depth * LINE), LINE)
+                totals = dot_panels(e, tile, (depth, panels.panel), fetched)
                 place = target + t * self.columns
                 for r, line in enumerate(totals):
                     for v, total in enumerate(line):

@@ -25,9 +25,6 @@ may hold them."""
 CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
 
-MOST_CHUNKS = 32
-"""From there on chunks take more blocks: what the next block of a chunk reads comes in time."""
-
 Launches = tuple[tuple[Launch, ...], dict[str, int]]
 """Launches, and the bytes of their scratch buffers."""
 
@@ -131,7 +128,7 @@ class _Sizes:
         """Whether no cache holds the filters, or tiles make so few blocks that filters would have
         to be cut in many parts, too."""
         filters = POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
-        return filters > MOST_FILTERS or self.blocks[-1] > 2
+        return filters > MOST_FILTERS or self.blocks[4] > 2
 
     @property
     def room(self) -> int:
@@ -141,18 +138,16 @@ class _Sizes:
     @property
     def blocks(self) -> tuple[int, ...]:
         """As `WinogradConvolution` takes them: tiles, micro-tiles, blocks that these are cut in,
-        those in a chunk, blocks of filters in a part, and parts of them, as even as can be."""
+        blocks of filters in a part, and parts of them, as even as can be."""
         pieces = quotient(self.micro_tiles, self.room // self.isa.tile_rows)
         part = quotient(self.filter_blocks, min(quotient(CHUNKS, pieces), self.filter_blocks))
         parts = quotient(self.filter_blocks, part)
-        run = quotient(pieces, MOST_CHUNKS)
-        return self.tiles, self.micro_tiles, pieces, run, part, parts
+        return self.tiles, self.micro_tiles, pieces, part, parts
 
     @property
     def chunks(self) -> int:
-        """Of tiles times parts of the filters."""
-        _, _, pieces, run, _, parts = self.blocks
-        return quotient(pieces, run) * parts
+        """Blocks of tiles times parts of the filters."""
+        return self.blocks[2] * self.blocks[4]
 
 
 def transform(

@@ -46,7 +46,7 @@ class MultiplyPositions(NativeKernel):
             with e.loop(count) as t:
                 place = here + t * tile
                 ahead = Stream(following + t * depth * share, share)
-                totals = dot_panels(e, (data + place, weights), (depth, panels.panel), (ahead,))
+                totals = dot_panels(e, (data + place, weights), (depth, panels.panel), ahead)
                 target = products + (block * panels.panel + place)
                 for r, line in enumerate(totals):
                     for v, total in enumerate(line):
