@@ -33,10 +33,12 @@ class WinogradConvolution(NativeKernel):
     from one of its pixels to the next, `Tiling.arguments`.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
+    Where x is given transformed, it is what `TransformTiles` leaves.
 
     Attributes:
         room: the most tiles in a block.
         lanes: of a vector.
+        given: whether x is transformed already.
         step, columns, bias, relu, masked, pool: as in `OutputTransform`.
     """
 
@@ -48,6 +50,7 @@ class WinogradConvolution(NativeKernel):
     relu: bool = False
     masked: bool = False
     pool: TilePool | None = None
+    given: bool = False
 
     @property
     def _product_stride(self) -> int:
@@ -57,6 +60,8 @@ class WinogradConvolution(NativeKernel):
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for an input of this depth."""
         own = POSITIONS * GROUP * self._product_stride + self._transform.room(self.lanes)
+        if self.given:
+            return 4 * own
         patch = TILE * TILE * channels
         data: int = Panels(self.room, self.columns).size(channels)
         return 4 * (own + POSITIONS * self.lanes + patch + data)
@@ -76,10 +81,13 @@ class WinogradConvolution(NativeKernel):
         first = block * micro_tiles // pieces * rows
         count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
         between = e.scratch + GROUP * (POSITIONS * self._product_stride)
-        panels, room = Panels(self.room, self.columns), between + self._transform.room(e.lanes)
-        data = room + (channels * (TILE * TILE) + POSITIONS * e.lanes)
-        some, whole = (first, count), (e.integer(0), channels)
-        transform_tiles(e, tiling, (x, data), some, whole, panels, room)
+        some = first, count
+        if self.given:
+            panels, data = Panels(micro_tiles * rows, self.columns), x + first * self.columns
+        else:
+            panels, room = Panels(self.room, self.columns), between + self._transform.room(e.lanes)
+            data = room + (channels * (TILE * TILE) + POSITIONS * e.lanes)
+            transform_tiles(e, tiling, (x, data), some, (e.integer(0), channels), panels, room)
         size = channels * (POSITIONS * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)

@@ -19,11 +19,18 @@ BLOCK = 24
 """Tiles in a block whose chunk transforms them: they stay in the second-level cache."""
 POSITION_BYTES = 448 * 2**10
 """Bytes of a position's tiles that stay in the second-level cache while its filters pass by."""
+GIVEN_BLOCK = 96
+"""Tiles in a block of a volume that was transformed before."""
+MOST_GIVEN = 2 * 2**20
+"""Bytes of a transformed volume that every part of the filters reads."""
 MOST_FILTERS = 12 * 2**20
 """Bytes of transformed filters that are read again for every block of tiles: a third-level cache
 may hold them."""
 CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
+
+TRANSFORMED = "scratch.transformed"
+"""Where a transformed volume goes."""
 
 Launches = tuple[tuple[Launch, ...], dict[str, int]]
 """Launches, and the bytes of their scratch buffers."""
@@ -48,7 +55,8 @@ def convolution(
 ) -> Launches:
     """From a tiling of the input to a volume of shape y.
 
-    Block by block of tiles, or position by position: see `_Sizes.by_position`.
+    Block by block of tiles, which are transformed by their chunks or before; or position by
+    position: see `_Sizes`.
 
     Args:
         isa: the target.
@@ -65,9 +73,15 @@ def convolution(
     volume = (y.channels, y.height, y.width, pixel or y.channels)
     if sizes.by_position:
         return _by_position(sizes, cut, roles, ending, volume)
-    kernel = WinogradConvolution(cut.step, sizes.room, isa.tile_columns, isa.lanes, *ending)
+    before, scratch, columns = list[Launch](), dict[str, int](), isa.tile_columns
+    if sizes.given:
+        before.append(transform(isa, cut, roles[0], TRANSFORMED, sizes.tiles, sizes.all_room))
+        roles = (TRANSFORMED, *roles[1:])
+        scratch = {"transformed": sizes.transformed}
+    kernel = WinogradConvolution(cut.step, sizes.room, columns, isa.lanes, *ending, sizes.given)
     arguments = (*roles, *sizes.blocks, *volume, *cut.arguments)
-    return (Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels)),), {}
+    main = Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels))
+    return (*before, main), scratch
 
 
 def _by_position(
@@ -78,25 +92,24 @@ def _by_position(
     volume: tuple[int, ...],
 ) -> Launches:
     """Transforms, products, and transforms back, each over everything."""
-    isa, columns, room = sizes.isa, sizes.isa.tile_columns, sizes.micro_tiles * sizes.isa.tile_rows
+    isa, columns, room = sizes.isa, sizes.isa.tile_columns, sizes.all_room
     x, filters, bias, y, mask = roles
     pieces = min(sizes.micro_tiles, quotient(4 * room * sizes.channels, POSITION_BYTES))
     share = quotient(sizes.tiles, CHUNKS)
-    factors = ("scratch.transformed", filters, "scratch.products")
+    factors = (TRANSFORMED, filters, "scratch.products")
     numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
     back = TransformOutputs(cut.step, columns, isa.lanes, *ending)
     to = ("scratch.products", bias, y, mask)
     launches = (
-        transform(isa, cut, x, "scratch.transformed", sizes.tiles, room),
+        transform(isa, cut, x, TRANSFORMED, sizes.tiles, room),
         Launch(MultiplyPositions(columns), POSITIONS * pieces, (*factors, *numbers)),
         Launch(
             *(back, quotient(sizes.tiles, share)),
             (*to, sizes.tiles, share, room, *volume, *cut.arguments),
         ),
     )
-    panels = Panels(room, columns)
-    volumes = {"transformed": sizes.channels, "products": sizes.filters}
-    return launches, {name: 4 * int(panels.size(depth)) for name, depth in volumes.items()}
+    products = 4 * int(Panels(room, columns).size(sizes.filters))
+    return launches, {"transformed": sizes.transformed, "products": products}
 
 
 @dataclass(frozen=True)
@@ -124,30 +137,56 @@ class _Sizes:
         return quotient(self.filters, self.isa.tile_columns)
 
     @property
+    def all_room(self) -> int:
+        """Tiles that the micro-tiles have room for."""
+        return self.micro_tiles * self.isa.tile_rows
+
+    @property
+    def transformed(self) -> int:
+        """Bytes of all tiles, transformed."""
+        return 4 * int(Panels(self.all_room, self.isa.tile_columns).size(self.channels))
+
+    @property
     def by_position(self) -> bool:
-        """Whether no cache holds the filters, or tiles make so few blocks that filters would have
-        to be cut in many parts, too."""
+        """Whether no cache holds the filters, or tiles are too few to share, and yet no cache holds
+        them transformed, for every part of the filters."""
         filters = POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
-        return filters > MOST_FILTERS or self.blocks[4] > 2
+        return filters > MOST_FILTERS or (self._are_few and self.transformed > MOST_GIVEN)
+
+    @property
+    def given(self) -> bool:
+        """Whether tiles are transformed before, because many parts of the filters need them."""
+        return self._are_few and not self.by_position
+
+    @property
+    def _are_few(self) -> bool:
+        """Whether tiles make so few blocks that filters have to be cut in many parts, too."""
+        return self._cut(BLOCK)[-1] > 2
 
     @property
     def room(self) -> int:
         """The most tiles in a block of any net."""
-        return multiple(BLOCK, self.isa.tile_rows)
+        return multiple(GIVEN_BLOCK if self.given else BLOCK, self.isa.tile_rows)
 
     @property
     def blocks(self) -> tuple[int, ...]:
         """As `WinogradConvolution` takes them: tiles, micro-tiles, blocks that these are cut in,
         blocks of filters in a part, and parts of them, as even as can be."""
-        pieces = quotient(self.micro_tiles, self.room // self.isa.tile_rows)
+        return self.tiles, self.micro_tiles, *self._cut(self.room)
+
+    def _cut(self, room: int) -> tuple[int, int, int]:
+        """Blocks with so much room, blocks of filters in a part, parts."""
+        pieces = quotient(
+            self.micro_tiles, multiple(room, self.isa.tile_rows) // self.isa.tile_rows
+        )
         part = quotient(self.filter_blocks, min(quotient(CHUNKS, pieces), self.filter_blocks))
-        parts = quotient(self.filter_blocks, part)
-        return self.tiles, self.micro_tiles, pieces, part, parts
+        return pieces, part, quotient(self.filter_blocks, part)
 
     @property
     def chunks(self) -> int:
         """Blocks of tiles times parts of the filters."""
-        return self.blocks[2] * self.blocks[4]
+        pieces, _, parts = self._cut(self.room)
+        return pieces * parts
 
 
 def transform(
