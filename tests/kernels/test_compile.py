@@ -32,7 +32,7 @@ def kernels(text: str, batch: int, isa: Isa) -> set[Kernel]:
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "googlenet", "alexnet"])
 @pytest.mark.parametrize("isa", NATIVE, ids=lambda isa: isa.name)
 def test_a_whole_net_is_a_few_dozen_kernels(name: str, isa: Isa) -> None:
-    assert len(kernels(zoo.text(name), 4, isa)) <= 72
+    assert len(kernels(zoo.text(name), 4, isa)) <= 64
 
 
 def test_a_deeper_net_takes_no_more() -> None:
@@ -64,6 +64,6 @@ def test_sizes_are_read_at_run_time(layer: str, makers: Makers) -> None:
             found |= {launch.kernel for launch in maker(isa).lower(task).launches}
         return found
 
-    assert of_layer("80x48x64", 128) == of_layer("96x96x64", 256)
+    assert of_layer("80x48x64", 64) == of_layer("96x96x64", 256)
     # Few tiles and many filters: Winograd transforms whole volumes, whatever their sizes.
-    assert of_layer("8x8x64", 256) == of_layer("12x12x64", 384)
+    assert of_layer("8x8x64", 256) == of_layer("12x12x64", 512)

@@ -22,7 +22,7 @@ from striate.kernels.conv_dots import dot_seconds, dots, flipped_source
 from striate.kernels.conv_pack import PackFlipped, blocks_of
 from striate.kernels.conv_sizes import ConvSizes, band_rows
 from striate.kernels.emitter import Emitter
-from striate.kernels.estimates import direct_fraction, filled, seconds
+from striate.kernels.estimates import DIRECT, filled, seconds
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.panel import Panel
@@ -90,13 +90,13 @@ def data_seconds(isa: Isa, task: Task) -> float:
 
 
 def _direct_seconds(isa: Isa, task: Task) -> float:
-    """Time of the convolutions over every pixel of the input."""
+    """Time of the convolutions over every pixel of the input, whose own stride is 1."""
     conv, (x,), window = task.what, task.inputs, task.what.window
     visited = x.pixels / task.output.pixels
     if window.dilation == (1, 1):
         visited /= window.stride[0] * window.stride[1]
     used = filled(x.channels // conv.groups, isa.lanes)
-    return seconds(isa, task.batch * conv.macs(x), direct_fraction(window) * used) * visited
+    return seconds(isa, task.batch * conv.macs(x), DIRECT * used) * visited
 
 
 def _dot_seconds(isa: Isa, task: Task) -> float:

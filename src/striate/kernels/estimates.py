@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
-from striate.layers import Conv, Shape, Window
+from striate.layers import Conv, Shape
 
 DIRECT = 0.85
 """Of the peak that direct convolution reaches where bands and blocks of filters are full."""
@@ -18,14 +18,9 @@ GROUP_TILE = 12e-9
 def direct_seconds(isa: Isa, conv: Conv, x: Shape, batch: int, pixels: int) -> float:
     """Time of direct convolution in bands of so many pixels."""
     used = filled(pixels, isa.tile_rows) * filled(conv.filters // conv.groups, isa.lanes)
-    return seconds(isa, batch * conv.macs(x), direct_fraction(conv.window) * used) + group_seconds(
-        isa, conv, x, batch
-    )
-
-
-def direct_fraction(window: Window) -> float:
-    """Of the peak that direct convolution reaches with a window."""
-    return DIRECT if window.stride == (1, 1) else STRIDED
+    fraction = DIRECT if conv.window.stride == (1, 1) else STRIDED
+    products = seconds(isa, batch * conv.macs(x), fraction * used)
+    return products + group_seconds(isa, conv, x, batch)
 
 
 def group_seconds(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:

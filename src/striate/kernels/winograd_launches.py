@@ -21,7 +21,7 @@ POSITION_BYTES = 448 * 2**10
 """Bytes of a position's tiles that stay in the second-level cache while its filters pass by."""
 GIVEN_BLOCK = 96
 """Tiles in a block of a volume that was transformed before."""
-MOST_GIVEN = 2 * 2**20
+MOST_GIVEN = 4 * 2**20
 """Bytes of a transformed volume that every part of the filters reads."""
 MOST_FILTERS = 12 * 2**20
 """Bytes of transformed filters that are read again for every block of tiles: a third-level cache
