@@ -35,6 +35,7 @@ ROOMS = (
 
 OWNERS = {
     "llvmlite": "kernels",
+    "msgspec": "kernels",
     "platformdirs": "kernels",
     "PIL": "train",
     "tensorboardX": "train",

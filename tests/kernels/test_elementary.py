@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,7 @@ ISAS = NATIVE
 POWERS = {"power 0.3": 0.3, "power -0.75": -0.75, "power 2.5": 2.5, "power 7.25": 7.25}
 
 
-@dataclass(frozen=True)
-class Elementary(NativeKernel):
+class Elementary(NativeKernel, frozen=True):
     """x, y, count: one function of `elementary`; also value by value if ``scalar``."""
 
     function: str

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_tasks import BATCH, arrays_of, close
+from msgspec import structs
 from one_task import run_task
 
 from examples import example
@@ -107,7 +108,7 @@ def test_nan_wins() -> None:
 )
 def test_what_stays_apart(text: str, pool: Pool, why: str) -> None:
     task, _ = task_of(text, False, True)
-    isa = replace(host(), lanes=16)
+    isa = structs.replace(host(), lanes=16)
     given = replace(task, detail={**task.detail, "pool": pool})
     refused = WinogradForward(isa).refuses(given)
     assert refused is not None

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -26,8 +25,7 @@ SLEEPERS = 48
 THREADS = (2, 3, 5, 16)
 
 
-@dataclass(frozen=True)
-class AddToAll(NativeKernel):
+class AddToAll(NativeKernel, frozen=True):
     """before, after, chunks: after[chunk] += 1 + the sum of all of before.
 
     What was written before the row began, and how often the chunk was done, both show.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from striate.train.pictures import draw_confusion, draw_filters, first_filters
@@ -16,6 +16,7 @@ finite = st.floats(-1e6, 1e6)
 
 
 @given(one=finite, other=finite, most=st.integers(3, 10))
+@example(one=0.0, other=5e-324, most=3)
 def test_ticks_are_few_and_round_and_cover_the_range(one: float, other: float, most: int) -> None:
     low, high = min(one, other), max(one, other)
     assume(high == low or high - low > 1e-9 * max(abs(low), abs(high)))

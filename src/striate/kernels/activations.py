@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from striate.kernels.base import NativeKernel
@@ -83,8 +82,7 @@ DERIVATIVES: Mapping[type[Layer], Expression] = {
 }
 
 
-@dataclass(frozen=True)
-class ActivationForward(NativeKernel):
+class ActivationForward(NativeKernel, frozen=True):
     """x, y (perhaps the same), count."""
 
     layer: Layer
@@ -100,8 +98,7 @@ class ActivationForward(NativeKernel):
         for_vectors(e, count, lambda i: [(y + i, function(e, self.layer, x.vector(i)))], e.scratch)
 
 
-@dataclass(frozen=True)
-class ActivationBackward(NativeKernel):
+class ActivationBackward(NativeKernel, frozen=True):
     """dy, the input or output that the layer saves, dx (perhaps the same as dy), count."""
 
     layer: Layer

@@ -6,13 +6,12 @@ arguments of its launch by slot number, does one chunk of the work, and may use 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 
 
-@dataclass(frozen=True)
-class NativeKernel:
+class NativeKernel(Struct, frozen=True):
     """The base of all kernels. Everything that shapes the code is a field."""
 
     @property

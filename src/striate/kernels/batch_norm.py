@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -19,8 +17,7 @@ from striate.layers import BatchNorm, Shape
 from striate.plan.records import Launch, Lowering, Task
 
 
-@dataclass(frozen=True)
-class BatchStatistics(NativeKernel):
+class BatchStatistics(NativeKernel, frozen=True):
     """`Moments`, mean, inverse, running mean, running variance, slices, pixels, channels, row.
 
     One chunk is one vector.
@@ -49,8 +46,7 @@ class BatchStatistics(NativeKernel):
             store_channels(e, running, moved, (channel, channels), self.tail)
 
 
-@dataclass(frozen=True)
-class InverseDeviation(NativeKernel):
+class InverseDeviation(NativeKernel, frozen=True):
     """variance, inverse. One chunk is one vector: inverse = 1/sqrt(variance + epsilon)."""
 
     epsilon: float

@@ -113,10 +113,10 @@ def prune(most: int = MOST_BYTES, kept: int = KEPT_BYTES) -> None:
     if folder is None:
         return
     found = []
-    for path in folder.iterdir():
+    for entry in os.scandir(folder):
         with contextlib.suppress(OSError):
-            status = path.stat()
-            found.append((status.st_mtime, status.st_size, path))
+            status = entry.stat()
+            found.append((status.st_mtime, status.st_size, entry.path))
     total = sum(size for _, size, _ in found)
     if total <= most:
         return
@@ -124,5 +124,5 @@ def prune(most: int = MOST_BYTES, kept: int = KEPT_BYTES) -> None:
         if total <= kept or time.time() - used < FRESH:
             return
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         total -= size

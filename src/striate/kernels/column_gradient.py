@@ -8,8 +8,6 @@ a time, so that the columns stay in the cache until they are added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.emitter import Emitter
@@ -40,8 +38,7 @@ SIZES = 9
 """The slot from which on the numbers of the lattice stand."""
 
 
-@dataclass(frozen=True)
-class PackColumns(NativeKernel):
+class PackColumns(NativeKernel, frozen=True):
     """w, packed, filters, cells of a filter, cells of some rows of it, blocks of these.
 
     [K, Fh, Fw, C] becomes [rows][blocks][K][columns]; cells are single values here. One chunk is
@@ -61,8 +58,7 @@ class PackColumns(NativeKernel):
             fill(e, to + (k * columns + count), columns - count)
 
 
-@dataclass(frozen=True)
-class ColumnGradient(NativeKernel):
+class ColumnGradient(NativeKernel, frozen=True):
     """dy, packed filters, dx, mask, filters, channels, rows and columns of a filter, rows of it
     that are taken at a time; then the `Lattice.arguments` of x.
 

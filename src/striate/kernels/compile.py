@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
 from functools import cache as once
 
 import llvmlite.binding as llvm
+from msgspec import Struct
+from msgspec.structs import fields
 
 from striate.errors import CompileError
 from striate.kernels import cache
 from striate.kernels.base import NativeKernel
+from striate.kernels.compilers import emit_objects
 from striate.kernels.driver import driver_text, make_library_known
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa, target
+from striate.kernels.object_code import Machine, emit_object
 from striate.plan import Kernel
 
 
-@once
-def _initialize() -> None:
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
+def _machine(isa: Isa) -> Machine:
+    return Machine(isa.triple or llvm.get_process_triple(), isa.cpu, isa.features)
 
 
-def _machine(isa: Isa, jit: bool) -> llvm.TargetMachine:
-    _initialize()
-    triple = isa.triple or llvm.get_process_triple()
+def _target(isa: Isa, jit: bool = False) -> llvm.TargetMachine:
+    machine = _machine(isa)
     try:
-        found = llvm.Target.from_triple(triple)
+        return machine.target(jit)
     except RuntimeError as error:
-        raise CompileError(f"LLVM knows no target '{triple}': {error}") from None
-    return found.create_target_machine(
-        cpu=isa.cpu, features=isa.features, opt=2, reloc="pic", codemodel="default", jit=jit
-    )
-
-
-def _optimize(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
-    """Only the passes that pay for loop nests written by hand: no unrolling, no vectorizing.
-
-    The code generator itself removes what is computed twice or anew in every round of a loop.
-    NewGVN, which would do it here, took 5 of 100 of the time, gave nothing measurable, and its
-    assertions can end the process.
-    """
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_sroa_pass()
-    passes.add_instruction_combine_pass()
-    passes.add_simplify_cfg_pass()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    passes.run(module, llvm.create_pass_builder(machine, options))
+        raise CompileError(f"LLVM knows no target '{machine.triple}': {error}") from None
 
 
 def llvm_text(kernel: Kernel, isa: Isa) -> str:
@@ -62,43 +43,34 @@ def object_code(text: str, isa: Isa) -> bytes:
     """Machine code, as an object file, of LLVM assembly.
 
     Raises:
-        CompileError: LLVM rejects the text; a defect of a kernel.
+        CompileError: LLVM rejects the text, a defect of a kernel, or does not know the target.
     """
-    with llvm.create_context() as context:
-        # The module must be gone before its context is.
-        return _emit_object(text, context, _machine(isa, jit=False))
+    return next(_objects([text], 1, isa))
 
 
-def _emit_object(text: str, context: llvm.ContextRef, machine: llvm.TargetMachine) -> bytes:
+def _objects(texts: Iterable[str], count: int, isa: Isa) -> Iterator[bytes]:
+    """Object code of so many texts in their order."""
+    _target(isa)
+    machine = _machine(isa)
     try:
-        module = llvm.parse_assembly(text, context)
-        module.verify()
+        if count == 1:
+            yield from (emit_object(text, machine) for text in texts)
+        else:
+            yield from emit_objects(texts, count, machine)
     except RuntimeError as error:
         raise CompileError(f"LLVM rejects a kernel: {error}") from None
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    _optimize(module, machine)
-    return bytes(machine.emit_object(module))
-
-
-def _compiled(name: str, text: str, isa: Isa) -> bytes:
-    """Object code of LLVM assembly, which the cache has from now on."""
-    code = object_code(text, isa)
-    cache.write(name, code)
-    return code
 
 
 def _loaded(codes: Iterable[bytes], isa: Isa) -> llvm.ExecutionEngine:
     """Object code in executable memory, until the engine is closed."""
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(isa, jit=True))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(isa, jit=True))
     for code in codes:
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine
 
 
-@dataclass(frozen=True)
-class Driver:
+class Driver(Struct, frozen=True):
     """Addresses of the native functions that walk tables; see `striate.kernels.driver`."""
 
     alone: int
@@ -112,7 +84,10 @@ def driver() -> Driver:
     """The driver, compiled for this machine and loaded for the life of the process."""
     isa = target("host")
     name = f"driver_{cache.symbol(NativeKernel(), isa)}"
-    code = cache.read(name) or _compiled(name, driver_text(isa), isa)
+    code = cache.read(name)
+    if code is None:
+        code = object_code(driver_text(isa), isa)
+        cache.write(name, code)
     make_library_known()
     engine = _loaded([code], isa)
     names = [field.name for field in fields(Driver)]
@@ -136,9 +111,10 @@ class Library:
         missing = [name for name in wanted if name not in codes]
         self.compiled = len(missing)
         if missing:
-            with ThreadPoolExecutor(2) as pool:
-                made = pool.map(lambda n: _compiled(n, llvm_text(wanted[n], isa), isa), missing)
-                codes |= zip(missing, made, strict=True)
+            texts = (llvm_text(wanted[name], isa) for name in missing)
+            for name, code in zip(missing, _objects(texts, len(missing), isa), strict=True):
+                cache.write(name, code)
+                codes[name] = code
             cache.prune()
         self._engine = _loaded(codes.values(), isa)
         self._address: dict[Kernel, int] = {

@@ -9,7 +9,8 @@ a little longer than whole vectors do not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes
@@ -36,8 +37,7 @@ LEAST_ROWS = 4
 """Rows of output in a band, if the image has as many: sums go through memory after each."""
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """So many things in pieces of a size; the last piece may be smaller."""
 
     count: int
@@ -62,8 +62,7 @@ class Cut:
             yield e.integer(whole), self.count - whole
 
 
-@dataclass(frozen=True)
-class CellGradient(NativeKernel):
+class CellGradient(NativeKernel, frozen=True):
     """x, dy, partial sums, images, slices that they are cut in, `ConvSizes.arguments`.
 
     One chunk is one slice of the batch. Its partial sums are [filters][rows][vectors of a row],
@@ -160,8 +159,7 @@ class CellGradient(NativeKernel):
                 to.store_vector(to.vector(place) + total.value, place)
 
 
-@dataclass(frozen=True)
-class SumCellGradient(NativeKernel):
+class SumCellGradient(NativeKernel, frozen=True):
     """partial sums, dw, db, slices, values of a slice, filters, rows of a filter, cells of a row,
     and the room that they take in the partial sums.
 

@@ -13,7 +13,8 @@ and filters are many, products (`product_data.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.column_gradient import by_columns, columns_seconds
@@ -30,8 +31,7 @@ from striate.layers import Conv, Shape
 from striate.plan import At, Launch, Task
 
 
-@dataclass(frozen=True)
-class Taps:
+class Taps(Struct, frozen=True):
     """The rows (or columns) of a filter that one residue of the input's rows sees.
 
     Attributes:
@@ -189,8 +189,7 @@ def pack_flipped(isa: Isa, conv: Conv, x: Shape, rows: Taps, columns: Taps, offs
     return Launch(PackFlipped(), conv.groups * blocks, arguments)
 
 
-@dataclass(frozen=True)
-class FillZeros(NativeKernel):
+class FillZeros(NativeKernel, frozen=True):
     """y, values, chunks: set to zero."""
 
     def emit(self, e: Emitter) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.conv_data_gradient import (
     FillZeros,
@@ -56,8 +57,7 @@ def whole_columns(
     return min(first, count), max(min(first, count), min(end, count))
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """One launch of the kernel.
 
     Attributes:
@@ -106,8 +106,7 @@ def pack(conv: Conv, x: Shape, rows: Taps, columns: Taps, offset: int, flip: boo
     return Launch(PackDepthwise(), chunks, ("w.w", to, x.channels, *taken), prepare=not flip)
 
 
-@dataclass(frozen=True)
-class DepthwiseForward:
+class DepthwiseForward(Struct, frozen=True):
     """Depthwise CONV forward."""
 
     isa: Isa
@@ -137,8 +136,7 @@ class DepthwiseForward:
         return Lowering((packed, main), scratch={"packed": 4 * window.cells * x.channels})
 
 
-@dataclass(frozen=True)
-class DepthwiseBackward:
+class DepthwiseBackward(Struct, frozen=True):
     """Depthwise CONV backward: by the data as forward, one pass for each residue of the input's
     rows and columns modulo the stride; by the filters as sums over positions."""
 

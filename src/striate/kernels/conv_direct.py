@@ -7,7 +7,7 @@ filter cells and channels is contiguous, so that three channels cost no more tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_pack import blocks_of
@@ -22,8 +22,7 @@ SIZES = 13
 """The slot from which on the sizes stand."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where one block of filters finds its bias, and puts its first output."""
 
     bias: Pointer
@@ -35,8 +34,7 @@ class Target:
         return Target(self.bias + k, self.y + k, self.mask + k)
 
 
-@dataclass(frozen=True)
-class DirectConvolution(NativeKernel):
+class DirectConvolution(NativeKernel, frozen=True):
     """x, packed filters, bias, y, mask, parts, whether the input itself serves as the panel of
     every band, rows and columns from one output to the next in memory, rows, columns and depth of
     the volume that y lies in, the panel's size, `ConvSizes.arguments`.
@@ -93,8 +91,7 @@ class DirectConvolution(NativeKernel):
             band.part(source + group * sizes.channels, weights, to, (part, parts))
 
 
-@dataclass(frozen=True)
-class _Steps:
+class _Steps(Struct, frozen=True):
     """How a micro-tile goes over a filter, computed once and not for every tile.
 
     Attributes:
@@ -112,8 +109,7 @@ class _Steps:
     cell: Value
 
 
-@dataclass(frozen=True)
-class _Band:
+class _Band(Struct, frozen=True):
     """One band in the making.
 
     Attributes:

@@ -7,7 +7,7 @@ added at the end, a square of pixels x filters at a time, which fills one vector
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_sizes import ConvSizes
@@ -36,8 +36,7 @@ def square_of(lanes: int) -> tuple[int, int]:
     return lanes // filters, filters
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """How filters lie in memory, by steps in values.
 
     Attributes:
@@ -52,8 +51,7 @@ class Source:
     channel: int
 
 
-@dataclass(frozen=True)
-class PackRows(NativeKernel):
+class PackRows(NativeKernel, frozen=True):
     """w, packed, filters, rows, columns, channels, vectors of a row, then the `Source`.
 
     Filters become [groups][rows][vectors][filters of a group][lanes], filled up with zeros. One
@@ -77,8 +75,7 @@ class PackRows(NativeKernel):
                 to.store(value, vector * lanes + place % lanes)
 
 
-@dataclass(frozen=True)
-class DotConvolution(NativeKernel):
+class DotConvolution(NativeKernel, frozen=True):
     """x, packed filters, bias, y, mask, values from one pixel of y to the next, the panel's size,
     `ConvSizes.arguments`.
 
@@ -135,8 +132,7 @@ class DotConvolution(NativeKernel):
             places.store(places.load(last - 1), last + i)
 
 
-@dataclass(frozen=True)
-class _Band:
+class _Band(Struct, frozen=True):
     """One band in the making.
 
     Attributes:

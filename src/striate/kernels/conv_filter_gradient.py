@@ -7,7 +7,8 @@ a fixed order afterwards, so that the result does not depend on the number of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_cell_gradient import cell_gradient, cell_seconds
@@ -38,8 +39,7 @@ SHARED = 4
 """Blocks of filters that share a panel, so that packing it is a small part of the work."""
 
 
-@dataclass(frozen=True)
-class FilterGradient(NativeKernel):
+class FilterGradient(NativeKernel, frozen=True):
     """x, dy, partial sums, images, slices that they are cut in, channels of x,
     `ConvSizes.arguments` with a panel of one group's channels.
 
@@ -224,8 +224,7 @@ def _filter_seconds(isa: Isa, conv: Conv, x: Shape, batch: int) -> float:
     return seconds(isa, batch * conv.macs(x), FRACTION * used)
 
 
-@dataclass(frozen=True)
-class DirectBackward:
+class DirectBackward(Struct, frozen=True):
     """CONV backward by direct convolution: by the data, then by the filters and biases."""
 
     isa: Isa

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -12,8 +12,7 @@ from striate.plan.records import At, Launch, Lowering, Task
 FOLDED = {"w.w": "scratch.folded_filters", "w.b": "scratch.folded_bias"}
 
 
-@dataclass(frozen=True)
-class FoldNorm(NativeKernel):
+class FoldNorm(NativeKernel, frozen=True):
     """w, b (or 0), scale, shift, mean, variance, folded w, folded b, cells. One chunk: one filter.
 
     With f = scale / sqrt(variance + epsilon): w becomes w·f and b becomes (b - mean)·f + shift.

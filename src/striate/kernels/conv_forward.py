@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.conv_direct import convolution
 from striate.kernels.conv_dots import dot_seconds, dots, forward_source
@@ -15,8 +15,7 @@ from striate.kernels.outputs import output_of
 from striate.plan.records import Lowering, Task
 
 
-@dataclass(frozen=True)
-class DirectForward:
+class DirectForward(Struct, frozen=True):
     """CONV forward by direct convolution."""
 
     isa: Isa

@@ -6,8 +6,6 @@ its filters as one contiguous stream. The last block of a group is filled up wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy, fill
@@ -16,8 +14,7 @@ from striate.layers.conv import Conv
 from striate.plan.records import Launch
 
 
-@dataclass(frozen=True)
-class PackFilters(NativeKernel):
+class PackFilters(NativeKernel, frozen=True):
     """w, packed, filters per group, cells, blocks per group. One chunk is one block."""
 
     def emit(self, e: Emitter) -> None:
@@ -36,8 +33,7 @@ class PackFilters(NativeKernel):
                 to.store(0.0, cell * columns + k)
 
 
-@dataclass(frozen=True)
-class PackFlipped(NativeKernel):
+class PackFlipped(NativeKernel, frozen=True):
     """w, packed, filters per group, channels per group, blocks per group; then, for the rows and
     for the columns of the filters, their number, the first one, the step and the count to take.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.conv_data_gradient import data_gradient, data_seconds
 from striate.kernels.conv_norm import MOMENTS, gives_statistics, pass_seconds, with_norm
@@ -62,8 +62,7 @@ def unfit(conv: Conv, x: Shape) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class ProductForward:
+class ProductForward(Struct, frozen=True):
     """CONV forward as a matrix product."""
 
     isa: Isa
@@ -105,8 +104,7 @@ class ProductForward:
         return Lowering((pack, main), scratch=scratch)
 
 
-@dataclass(frozen=True)
-class ProductBackward:
+class ProductBackward(Struct, frozen=True):
     """CONV backward by the filters as a matrix product; by the data, too, where that is fastest."""
 
     isa: Isa

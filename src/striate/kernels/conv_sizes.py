@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.panel import NUMBERS as PANEL_NUMBERS
@@ -25,8 +26,7 @@ takes to hand out a chunk."""
 ROW, CELL, VALUE = "row", "cell", "value"
 
 
-@dataclass(frozen=True)
-class ConvSizes:
+class ConvSizes(Struct, frozen=True):
     """What a convolution goes over. A plan knows the numbers, a kernel reads them.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.estimates import seconds
@@ -69,8 +69,7 @@ def _filter_seconds(conv: Conv, x: Shape, made: bool) -> float:
     return (2 if made else 1) * max(0, size - CACHED) / BYTES_PER_SECOND
 
 
-@dataclass(frozen=True)
-class WinogradForward:
+class WinogradForward(Struct, frozen=True):
     """CONV forward by F(4x4, 3x3) or F(2x2, 5x5)."""
 
     isa: Isa
@@ -111,8 +110,7 @@ class WinogradForward:
         return Lowering((pack, *launches), scratch=scratch, saved=saved if task.training else {})
 
 
-@dataclass(frozen=True)
-class WinogradBackward:
+class WinogradBackward(Struct, frozen=True):
     """CONV backward: by the data as forward, by the filters with F(3x3, 4x4) or F(5x5, 2x2)."""
 
     isa: Isa

@@ -8,7 +8,8 @@ panel, and the padding is left out of the sums instead of being copied.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -29,8 +30,7 @@ Lanes = int | None
 """How many lanes of a vector are stored; None for all."""
 
 
-@dataclass(frozen=True)
-class DepthwiseConvolution(NativeKernel):
+class DepthwiseConvolution(NativeKernel, frozen=True):
     """x, packed filters [cells][channels], bias, y, mask, rows and columns of x and of the outputs,
     channels, rows and columns of padding in front, the first output column whose window lies in a
     row of x and the first behind those, values from one output column, row and image to the next,
@@ -81,8 +81,7 @@ class DepthwiseConvolution(NativeKernel):
             here.sweep((width, columns, channels), (beside, right), (inner, outer))
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """One row of outputs in the making.
 
     Attributes:
@@ -205,8 +204,7 @@ class _Line:
             self.y.store_vector(value, where, lanes)
 
 
-@dataclass(frozen=True)
-class PackDepthwise(NativeKernel):
+class PackDepthwise(NativeKernel, frozen=True):
     """w, packed, channels; then, for the rows and for the columns of the filters, their number, the
     first one, the step and the count to take.
 

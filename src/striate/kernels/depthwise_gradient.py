@@ -7,7 +7,7 @@ order afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -31,8 +31,7 @@ def vectors_of(size: Pair) -> int:
     return VECTORS // 2 if size[1] * VECTORS > SUMS else VECTORS
 
 
-@dataclass(frozen=True)
-class DepthwiseGradient(NativeKernel):
+class DepthwiseGradient(NativeKernel, frozen=True):
     """x, dy, partial sums, rows and columns of x and of dy, channels, rows and columns of padding
     in front, the first column of dy whose window lies in a row of x and the first behind those,
     rows of all dy, slices, channels in a block.
@@ -76,8 +75,7 @@ class DepthwiseGradient(NativeKernel):
                     here.cells(start + c, i, of_row, block, (inner, outer))
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """What one row of the gradient adds.
 
     Attributes:
@@ -173,8 +171,7 @@ class _Line:
                 sums.store_vector(e.fma(seen.vector(v), factor, sums.vector()))
 
 
-@dataclass(frozen=True)
-class SumDepthwise(NativeKernel):
+class SumDepthwise(NativeKernel, frozen=True):
     """partial sums, dw, db (or 0), channels, slices, channels in a block.
 
     One chunk is one block. Slices are added in order.

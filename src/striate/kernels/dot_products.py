@@ -6,7 +6,8 @@ Nothing is packed, so this is for few rows: each weight is read once, in the ord
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -22,8 +23,7 @@ PRIVATE_BYTES = 4 * 64
 """Private memory for the sums of one micro-tile, at the start of the scratch memory."""
 
 
-@dataclass(frozen=True)
-class DotTile:
+class DotTile(Struct, frozen=True):
     """A micro-tile of dot products: each of ``images`` rows with each of ``neurons`` rows."""
 
     images: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -18,8 +17,7 @@ from striate.plan.records import At, Launch, Lowering, Task
 SIGN = 1 << 31
 
 
-@dataclass(frozen=True)
-class SumVolumes(NativeKernel):
+class SumVolumes(NativeKernel, frozen=True):
     """y, count, then the volumes to be added. y may be the first of them.
 
     Attributes:
@@ -48,8 +46,7 @@ class SumVolumes(NativeKernel):
         for_vectors(e, count, lambda i: [(y + i, total(i))], e.scratch)
 
 
-@dataclass(frozen=True)
-class Drop(NativeKernel):
+class Drop(NativeKernel, frozen=True):
     """x, y (perhaps the same), count, the random key. The bits are those of `layers.random`."""
 
     layer: Dropout
@@ -81,8 +78,7 @@ def mix(bits: Value) -> Value:
     return bits ^ (bits >> 16)
 
 
-@dataclass(frozen=True)
-class CopyRows(NativeKernel):
+class CopyRows(NativeKernel, frozen=True):
     """from, to, rows, values in a row, distance of rows in from, in to, rows in a chunk; the mask
     and the distance of its rows.
 
@@ -121,8 +117,7 @@ class CopyRows(NativeKernel):
         for_vectors(e, length, lambda i: [(to + i, kept(i))], e.scratch)
 
 
-@dataclass(frozen=True)
-class Standardise(NativeKernel):
+class Standardise(NativeKernel, frozen=True):
     """images, y, mean, std, count: (images - mean)/std, channel by channel."""
 
     channels: int

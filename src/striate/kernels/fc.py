@@ -5,8 +5,9 @@ y[n, k] = b[k] + Σ_d x[n, d]·w[k, d];  dw[k, d] = Σ_n dy[n, k]·x[n, d];  db[
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from striate.kernels import dot_products, outer_products
 from striate.kernels.base import NativeKernel
@@ -17,8 +18,7 @@ from striate.kernels.outer_products import Product, Sums, pack_columns, packed_r
 from striate.kernels.values import Pointer, Value
 
 
-@dataclass(frozen=True)
-class FcDots(NativeKernel):
+class FcDots(NativeKernel, frozen=True):
     """x, w, b, y, images, neurons, depth, images in a chunk, neurons in a chunk.
 
     Attributes:
@@ -44,8 +44,7 @@ class FcDots(NativeKernel):
         self.tile.multiply(e, factors, depth, Matrix(y, neurons), ranges, bias, self.relu)
 
 
-@dataclass(frozen=True)
-class FcForward(NativeKernel):
+class FcForward(NativeKernel, frozen=True):
     """x, w, b, y, images, neurons, depth, images in a chunk, neurons in a chunk.
 
     Attributes:
@@ -92,8 +91,7 @@ def images_and_neurons(e: Emitter) -> tuple[Range, Range]:
     )
 
 
-@dataclass(frozen=True)
-class FcBackwardBias(NativeKernel):
+class FcBackwardBias(NativeKernel, frozen=True):
     """dy, packed dy, db, images, neurons. One chunk is a micro-tile of neurons.
 
     Packed dy is [micro-tiles][images][neurons of a micro-tile], filled up with zeros.
@@ -123,8 +121,7 @@ def add_bias_gradient(
         db.store(total.value, c)
 
 
-@dataclass(frozen=True)
-class FcBackwardFilter(NativeKernel):
+class FcBackwardFilter(NativeKernel, frozen=True):
     """packed dy, x, dw, images, neurons, depth, columns in a chunk, which is a block of columns."""
 
     @property

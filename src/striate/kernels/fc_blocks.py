@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -31,8 +32,7 @@ PIECE_VALUES = 32768
 """Of x, or of dx, for all images: they stay in a second-level cache for all neurons."""
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(Struct, frozen=True):
     """The chunks of a task.
 
     Attributes:
@@ -74,8 +74,7 @@ class Blocks:
         return "scratch.partial" if self.ranges > 1 else "dx0"
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """One chunk's part of the weights.
 
     Attributes:

@@ -5,7 +5,7 @@ Every range of neurons leaves partial sums, which are then added in the order of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -32,8 +32,7 @@ ADDED_AT_A_TIME = 1024
 """Values of dx that a chunk adds up."""
 
 
-@dataclass(frozen=True)
-class DataSums:
+class DataSums(Struct, frozen=True):
     """dx of a piece of the columns, summed up in private memory over a range of neurons.
 
     What the last micro-tile holds behind the last image is never stored.
@@ -95,8 +94,7 @@ class DataSums:
             copy(e, to.row(n), self.sums.row(n), count)
 
 
-@dataclass(frozen=True)
-class DataTile:
+class DataTile(Struct, frozen=True):
     """A micro-tile of dx.
 
     Attributes:
@@ -119,8 +117,7 @@ class DataTile:
         return 4 * (TILE_VALUES + rows * (width + PADDING))
 
 
-@dataclass(frozen=True)
-class FcBackwardData(NativeKernel):
+class FcBackwardData(NativeKernel, frozen=True):
     """packed dy, w, partial sums, images, neurons, depth, then `Blocks.sizes`.
 
     Attributes:
@@ -149,8 +146,7 @@ class FcBackwardData(NativeKernel):
             sums.finish(e, to.at(0, piece.first), count)
 
 
-@dataclass(frozen=True)
-class FcAddPartialSums(NativeKernel):
+class FcAddPartialSums(NativeKernel, frozen=True):
     """partial sums, dx, values of dx, ranges of neurons, x. One chunk is a part of dx.
 
     Attributes:

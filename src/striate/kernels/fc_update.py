@@ -7,7 +7,7 @@ processor once. The gradient by the data is summed up on the way, from the weigh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -38,8 +38,7 @@ PRIVATE_VALUES = STASH_LANES + MOST_ROWS * STEP + PIECE_VALUES
 """For a vector, the gradient of a micro-tile of neurons, and packed x."""
 
 
-@dataclass(frozen=True)
-class FcUpdate(NativeKernel):
+class FcUpdate(NativeKernel, frozen=True):
     """packed dy, x, w, control, partial sums of dx, images, neurons, depth, then `Blocks.sizes`,
     then the arrays of the optimizer's state.
 
@@ -80,8 +79,7 @@ class FcUpdate(NativeKernel):
                 data.finish(e, to.at(0, piece.first), piece.stop - piece.first)
 
 
-@dataclass(frozen=True)
-class _Tiles:
+class _Tiles(Struct, frozen=True):
     """The weights of some neurons and columns, a micro-tile of neurons at a time.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.dot_products import DotTile
 from striate.kernels.fc import (
@@ -45,8 +45,7 @@ def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
-@dataclass(frozen=True)
-class DotsForward:
+class DotsForward(Struct, frozen=True):
     """FC forward as dot products."""
 
     isa: Isa
@@ -72,8 +71,7 @@ class DotsForward:
         return forward(FcDots(tile, fc.bias, task.detail.get("relu", False)), task, block, neurons)
 
 
-@dataclass(frozen=True)
-class OuterForward:
+class OuterForward(Struct, frozen=True):
     """FC forward as outer products."""
 
     isa: Isa

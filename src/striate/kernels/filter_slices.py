@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.emitter import Emitter
@@ -13,8 +11,7 @@ from striate.layers.conv import Conv
 from striate.plan.records import Launch
 
 
-@dataclass(frozen=True)
-class SumFilterGradient(NativeKernel):
+class SumFilterGradient(NativeKernel, frozen=True):
     """partial sums, dw, db (or 0), cells, filters per group, blocks per group, slices, chunks per
     slice. One chunk is one block: slices are added in order and unpacked to [K, Fh, Fw, C].
     """

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.values import Operand, Value
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """An image, and a row and a column of its grid."""
 
     image: Value

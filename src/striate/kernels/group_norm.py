@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -19,8 +17,7 @@ from striate.layers.group_norm import GroupNorm
 from striate.plan.records import Launch, Lowering, Task
 
 
-@dataclass(frozen=True)
-class GroupStatistics(NativeKernel):
+class GroupStatistics(NativeKernel, frozen=True):
     """`Moments`, mean, inverse, groups, `Cut`. One chunk is one image.
 
     First each channel's mean and squares, in the rows of the results; then each group's.
@@ -61,8 +58,7 @@ class GroupStatistics(NativeKernel):
             squares.store(inverse, channel)
 
 
-@dataclass(frozen=True)
-class GroupGradientMeans(NativeKernel):
+class GroupGradientMeans(NativeKernel, frozen=True):
     """partial, scale, plain, along, groups, `Cut`. One chunk is one image.
 
     The means of dy·scale and of dy·scale·standardised over each group, for every channel of it.

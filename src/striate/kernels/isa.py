@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
 
 import llvmlite.binding as llvm
+from msgspec import Struct
 
 from striate.errors import CompileError
 
 
-@dataclass(frozen=True)
-class Isa:
+class Isa(Struct, frozen=True):
     """One instruction set.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import walk
@@ -16,8 +17,7 @@ NUMBERS = 10
 """Numbers of a lattice that are arguments of a launch."""
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What one cell of a window sees at one position.
 
     Attributes:
@@ -31,8 +31,7 @@ class Seen:
     inside: Value | None
 
 
-@dataclass(frozen=True)
-class Lattice:
+class Lattice(Struct, frozen=True):
     """The pixels that one cell of a window sees, numbered over the positions of the whole batch.
 
     A plan knows the sizes as numbers, a kernel reads them from the arguments of its launch.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels import dot_products, outer_products
 from striate.kernels.base import NativeKernel
 from striate.kernels.dot_products import DotTile
@@ -27,8 +25,7 @@ OVERRUN = 64
 """Values that loads of a micro-tile may read behind the patches."""
 
 
-@dataclass(frozen=True)
-class LocalKernel(NativeKernel):
+class LocalKernel(NativeKernel, frozen=True):
     """What the kernels of LOCAL share. One chunk is one output position, unless they say otherwise.
 
     Attributes:
@@ -59,8 +56,7 @@ class LocalKernel(NativeKernel):
         return Matrix(w + w.emitter.chunk * (self.filters * size), size)
 
 
-@dataclass(frozen=True)
-class LocalForward(LocalKernel):
+class LocalForward(LocalKernel, frozen=True):
     """x, w, b, y."""
 
     tile: DotTile
@@ -80,8 +76,7 @@ class LocalForward(LocalKernel):
         self.tile.multiply(e, factors, depth, self.at_position(y), ranges, bias)
 
 
-@dataclass(frozen=True)
-class LocalBackwardPatches(LocalKernel):
+class LocalBackwardPatches(LocalKernel, frozen=True):
     """dy, w, gradients of the patches: [positions, images, values of a patch]."""
 
     @property
@@ -99,8 +94,7 @@ class LocalBackwardPatches(LocalKernel):
         product.emit(e, Range.all(e, size))
 
 
-@dataclass(frozen=True)
-class LocalFold(LocalKernel):
+class LocalFold(LocalKernel, frozen=True):
     """Gradients of the patches, dx: each patch is added back. One chunk is one image."""
 
     def emit(self, e: Emitter) -> None:
@@ -112,8 +106,7 @@ class LocalFold(LocalKernel):
             patches.add_back(e, dx, e.pointer(0) + place, position)
 
 
-@dataclass(frozen=True)
-class LocalBackwardFilter(LocalKernel):
+class LocalBackwardFilter(LocalKernel, frozen=True):
     """x, dy, dw, db."""
 
     bias: bool

@@ -6,8 +6,9 @@ Labels are compared with the index of a class, never used as an address.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.elementary import log
@@ -20,8 +21,7 @@ from striate.layers import L2Loss, Loss, SoftmaxLoss, SvmLoss
 from striate.plan.records import Launch, Lowering, Task
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Struct, frozen=True):
     """What one image's loss is computed from.
 
     Attributes:
@@ -102,8 +102,7 @@ LOSSES: Mapping[type[Loss], Callable[[Emitter, Any, Image], Value]] = {
 }
 
 
-@dataclass(frozen=True)
-class LossOfImages(NativeKernel):
+class LossOfImages(NativeKernel, frozen=True):
     """scores, labels, gradient, losses, images, classes, images in a chunk."""
 
     loss: Loss
@@ -130,8 +129,7 @@ class LossOfImages(NativeKernel):
         for_rows(e, images, block, store_loss)
 
 
-@dataclass(frozen=True)
-class MeanLoss(NativeKernel):
+class MeanLoss(NativeKernel, frozen=True):
     """losses, loss, images."""
 
     def emit(self, e: Emitter) -> None:

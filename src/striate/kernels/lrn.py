@@ -7,7 +7,6 @@ neighbouring maps are vectors read a few places to the left and to the right.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.elementary import power
@@ -23,8 +22,7 @@ MOST_LANES = 16
 Body = Callable[[Operand, int | None], None]
 
 
-@dataclass(frozen=True)
-class Response(NativeKernel):
+class Response(NativeKernel, frozen=True):
     """The divisor that LRN's forward and backward share.
 
     Attributes:
@@ -89,8 +87,7 @@ class Response(NativeKernel):
         over_channels(e, self.channels, self.channels % e.lanes, body)
 
 
-@dataclass(frozen=True)
-class ResponseForward(Response):
+class ResponseForward(Response, frozen=True):
     """x, y, pixels, chunks. One chunk is a band of pixels."""
 
     def emit(self, e: Emitter) -> None:
@@ -108,8 +105,7 @@ class ResponseForward(Response):
             self.each(e, body)
 
 
-@dataclass(frozen=True)
-class ResponseBackward(Response):
+class ResponseBackward(Response, frozen=True):
     """x, dy, dx, pixels, chunks. One chunk is a band of pixels."""
 
     def emit(self, e: Emitter) -> None:

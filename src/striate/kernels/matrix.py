@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.values import Operand, Pointer, Value
 
 
-@dataclass(frozen=True)
-class Matrix:
+class Matrix(Struct, frozen=True):
     """Rows in memory.
 
     Attributes:
@@ -30,8 +29,7 @@ class Matrix:
         return Matrix(self.row(row) + column, self.step)
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(Struct, frozen=True):
     """From ``first`` up to but not including ``stop``."""
 
     first: Value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.values import Operand, Pointer, Value
@@ -13,8 +14,7 @@ LINE = 16
 """Floats in a cache line of 64 bytes; where lines are longer, some are asked for twice."""
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """Memory that is wanted soon, asked for bit by bit while something else is computed.
 
     Attributes:

@@ -7,15 +7,14 @@ to whole vectors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value, is_number
 
 
-@dataclass(frozen=True)
-class Moments:
+class Moments(Struct, frozen=True):
     """Where the moments of slices lie. A plan knows the numbers, a kernel reads the row.
 
     Attributes:
@@ -72,8 +71,7 @@ class Moments:
         return centre, squares.value
 
 
-@dataclass(frozen=True)
-class TileMoments:
+class TileMoments(Struct, frozen=True):
     """Adds micro-tile after micro-tile to the moments of a slice, while its values are there.
 
     Until the last tile, means are kept relative to the slice's first pixel, so that a large common

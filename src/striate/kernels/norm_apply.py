@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
@@ -13,8 +11,7 @@ from striate.kernels.values import Operand
 from striate.plan.records import Launch, Task
 
 
-@dataclass(frozen=True)
-class Standardise(NativeKernel):
+class Standardise(NativeKernel, frozen=True):
     """x, mean, inverse, scale, shift, y, addend, `Cut`. One chunk is one slice.
 
     y = (x - mean)·inverse·scale + shift; mean and inverse have a row for each image.
@@ -48,8 +45,7 @@ class Standardise(NativeKernel):
             over_channels(e, cut.channels, self.tail, body)
 
 
-@dataclass(frozen=True)
-class GradientSums(NativeKernel):
+class GradientSums(NativeKernel, frozen=True):
     """x, dy, mean, inverse, partial, `Cut`. One chunk is one slice.
 
     Every channel's sum of dy, and of dy times the standardised input.
@@ -72,8 +68,7 @@ class GradientSums(NativeKernel):
                 along.store_vector(e.fma(gradient, standard, along.vector(c)), c)
 
 
-@dataclass(frozen=True)
-class StandardiseGradient(NativeKernel):
+class StandardiseGradient(NativeKernel, frozen=True):
     """x, dy, mean, inverse, scale, plain, along, dx, `Cut`. One chunk is one slice.
 
     dx = inverse·(dy·scale - plain - standardised·along), where plain and along are the means of
@@ -102,8 +97,7 @@ class StandardiseGradient(NativeKernel):
             over_channels(e, cut.channels, self.tail, body)
 
 
-@dataclass(frozen=True)
-class SumGradients(NativeKernel):
+class SumGradients(NativeKernel, frozen=True):
     """partial, dscale, dshift, scale, plain, along, number of slices, `Cut`.
 
     One chunk is one vector of channels, over all slices.

@@ -8,7 +8,8 @@ whole vectors, so that only what leaves for the net has a tail.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -25,8 +26,7 @@ MOST_PIXELS = 1024
 WANTED_SLICES = 32
 
 
-@dataclass(frozen=True)
-class Slices:
+class Slices(Struct, frozen=True):
     """How the pixels of a batch are cut.
 
     Attributes:
@@ -150,8 +150,7 @@ def store_channels(
             to.store_vector(value, channel, tail)
 
 
-@dataclass(frozen=True)
-class SliceMoments(NativeKernel):
+class SliceMoments(NativeKernel, frozen=True):
     """x, `Moments`, `Cut`. One chunk is one slice.
 
     Its first pixel is the origin of the sums, so that a large mean costs no accuracy.

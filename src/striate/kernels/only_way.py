@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.isa import Isa
 from striate.layers import Layer
@@ -13,8 +14,7 @@ BYTES_PER_SECOND = 10e9
 MULTIPLY_ADDS_PER_SECOND_AND_LANE = 2e9
 
 
-@dataclass(frozen=True)
-class OnlyWay:
+class OnlyWay(Struct, frozen=True):
     """A candidate that refuses nothing.
 
     Attributes:

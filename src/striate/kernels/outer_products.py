@@ -7,7 +7,8 @@ every micro-tile of rows passes over the panels, broadcasting one value of each 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -29,8 +30,7 @@ Sums = list[list[Variable]]
 """Of a micro-tile: for each row its vectors of columns."""
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """The factor that is read value by value.
 
     Attributes:
@@ -86,8 +86,7 @@ def pack_columns(
             to.store(value, i * height + c)
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(Struct, frozen=True):
     """to[r, c] = start[c] + Σ_i rows[r][i]·columns[i][c], or columns[c][i] if transposed.
 
     Attributes:
@@ -144,8 +143,7 @@ class Product:
         return lambda t: Panel(panels + t * PANEL_DEPTH, columns)
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """A micro-tile's columns.
 
     Attributes:
@@ -229,8 +227,7 @@ def put(e: Emitter, to: Matrix, sums: Sums) -> None:
             to.row(r).store_vector(total.value, v * e.lanes)
 
 
-@dataclass(frozen=True)
-class _Tile:
+class _Tile(Struct, frozen=True):
     """A micro-tile of the product.
 
     Attributes:

@@ -6,7 +6,7 @@ stride that is a power of two cannot thrash the first-level cache.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy, fill
@@ -17,8 +17,7 @@ NUMBERS = 13
 """Numbers of a panel that are arguments of a launch."""
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """How a band of output rows sees its input.
 
     A plan knows the sizes as numbers; a kernel, which is the same for all volumes, reads them from

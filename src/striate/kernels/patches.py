@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import add_into, copy, fill
@@ -11,8 +12,7 @@ from striate.kernels.values import Pointer, Value
 from striate.layers import Shape, Window
 
 
-@dataclass(frozen=True)
-class Patches:
+class Patches(Struct, frozen=True):
     """The regions of a volume that a window sees.
 
     Attributes:

@@ -6,7 +6,7 @@ even where windows overlap; where they do not, a pixel has one window at most an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -17,8 +17,7 @@ from striate.kernels.values import Operand, Pointer, Value
 from striate.layers.options import Pair, Sides
 
 
-@dataclass(frozen=True)
-class PoolBackward(NativeKernel):
+class PoolBackward(NativeKernel, frozen=True):
     """dy, dx, saved, x, rows and columns of x and of y, channels, rows of all inputs, chunks.
 
     One chunk is a band of input rows. Only l2 reads x. See `PoolForward` for the attributes.
@@ -69,8 +68,7 @@ class PoolBackward(NativeKernel):
         return windows_over(e, position, before, reach, stride, steps)
 
 
-@dataclass(frozen=True)
-class _Gather:
+class _Gather(Struct, frozen=True):
     """The gradient of one input pixel in the making."""
 
     e: Emitter

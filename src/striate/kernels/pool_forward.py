@@ -7,7 +7,7 @@ switch of a window without a positive value names no cell: backward is then that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -21,8 +21,7 @@ UNROLLED_CELLS = 16
 """Windows of at most so many cells are written out; larger ones are loops."""
 
 
-@dataclass(frozen=True)
-class PoolForward(NativeKernel):
+class PoolForward(NativeKernel, frozen=True):
     """x, y, saved, rows and columns of x and of y, channels, rows of all outputs, chunks.
 
     One chunk is a band of output rows. What is saved is a max's switches or an l2's norms.
@@ -136,8 +135,7 @@ class PoolForward(NativeKernel):
             saved.store_vector(e.select(result.equals(0.0), 1.0, result), 0, lanes)
 
 
-@dataclass(frozen=True)
-class _Spot:
+class _Spot(Struct, frozen=True):
     """One position of the window: the image, its rows and columns, and where the window starts."""
 
     e: Emitter

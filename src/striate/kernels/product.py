@@ -9,8 +9,6 @@ next is asked for: filters, pixels, and what the next micro-tile finds where its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.lattice import NUMBERS, Lattice
@@ -27,8 +25,7 @@ SIZES = 17
 """The slot from which on the numbers of the two lattices stand."""
 
 
-@dataclass(frozen=True)
-class ProductConvolution(NativeKernel):
+class ProductConvolution(NativeKernel, frozen=True):
     """x, packed filters, bias, y, mask, positions, blocks that they are cut in, blocks in a chunk,
     positions in a block at most, channels, filters, slices of the channels, channels of a slice,
     parts that the blocks of filters are cut in, cells of a filter and of a row of it, values from

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
@@ -21,8 +22,7 @@ TURNS = 8
 """Micro-tiles of a block during which the next block of filters comes: fewer are rare."""
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """A slice of a cell's channels in the panel; whether it is the first and the last of all."""
 
     panel: Pointer
@@ -31,8 +31,7 @@ class Slice:
     ends: Value
 
 
-@dataclass(frozen=True)
-class Filters:
+class Filters(Struct, frozen=True):
     """A block of filters: where its slice starts, the distance to the next block's, how many are
     wanted, and its number in the chunk."""
 
@@ -42,8 +41,7 @@ class Filters:
     number: Value
 
 
-@dataclass(frozen=True)
-class _Soon:
+class _Soon(Struct, frozen=True):
     """The pixels that the next slice or block copies: the volume from where its first cell sees the
     first channel, the first position's index in the block's table and how many there are, how many
     are asked for at a time, and by how many values a term goes on to ask for them."""
@@ -55,8 +53,7 @@ class _Soon:
     step: Value
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """One block of positions in the making.
 
     Attributes:

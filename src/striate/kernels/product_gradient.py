@@ -8,7 +8,7 @@ read one piece of memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -23,8 +23,7 @@ SIZES = 13
 """The slot from which on the numbers of the lattice stand."""
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Rows in memory: the first one, values from one to the next, values of one."""
 
     start: Pointer
@@ -32,8 +31,7 @@ class Rows:
     length: Value
 
 
-@dataclass(frozen=True)
-class ProductGradient(NativeKernel):
+class ProductGradient(NativeKernel, frozen=True):
     """x, dy, partial sums, positions, parts that they are cut in, channels, filters, slices of the
     channels, channels of a slice, blocks of filters in a chunk, cells of a filter and of a row of
     it, slices of all cells in a chunk; then the `Lattice.arguments` of x.
@@ -169,8 +167,7 @@ class ProductGradient(NativeKernel):
                 add_products(e, factors, to + whole * self.columns, terms, shape, stream)
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(Struct, frozen=True):
     """A block of positions that is summed up: its first, how many, and how many the next has."""
 
     e: Emitter
@@ -234,8 +231,7 @@ class _Block:
                 to.store_vector(value, tile * self._size + v)
 
 
-@dataclass(frozen=True)
-class _Turns:
+class _Turns(Struct, frozen=True):
     """Micro-tiles in which memory is asked for, so that it has come when it is wanted: the pixels
     of the next slice or block, and, while the last slice is summed up, the next block's gradients
     in every second turn.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.estimates import seconds
@@ -39,8 +39,7 @@ def is_pointwise(conv: Conv) -> bool:
     return conv.window.size == (1, 1) and conv.window.sides == (0, 0, 0, 0)
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(Struct, frozen=True):
     """One matrix product.
 
     Attributes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -13,8 +11,7 @@ from striate.kernels.vector_loop import STASH_BYTES, for_vectors
 from striate.plan.records import Launch, Lowering, Task
 
 
-@dataclass(frozen=True)
-class SoftmaxForward(NativeKernel):
+class SoftmaxForward(NativeKernel, frozen=True):
     """x, y, pixels, channels, pixels in a chunk."""
 
     @property
@@ -32,8 +29,7 @@ class SoftmaxForward(NativeKernel):
         for_rows(e, pixels, block, pixel)
 
 
-@dataclass(frozen=True)
-class SoftmaxBackward(NativeKernel):
+class SoftmaxBackward(NativeKernel, frozen=True):
     """dy, y, dx, pixels, channels, pixels in a chunk: dx = y·(dy - Σ dy·y)."""
 
     @property

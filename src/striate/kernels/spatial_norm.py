@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.elementary import power
@@ -22,8 +23,7 @@ from striate.plan.records import Launch, Lowering, Task
 Body = Callable[[Operand, int | None], None]
 
 
-@dataclass(frozen=True)
-class _Pixel:
+class _Pixel(Struct, frozen=True):
     """One pixel: the sums around it.
 
     Attributes:
@@ -73,8 +73,7 @@ class _Pixel:
         return total.value
 
 
-@dataclass(frozen=True)
-class SpatialPass(NativeKernel):
+class SpatialPass(NativeKernel, frozen=True):
     """The base of the passes; the last five arguments are height, width, channels, rows, chunks.
 
     Attributes:
@@ -101,8 +100,7 @@ class SpatialPass(NativeKernel):
         over_channels(e, pixel.shape[2], self.tail, body)
 
 
-@dataclass(frozen=True)
-class Centre(SpatialPass):
+class Centre(SpatialPass, frozen=True):
     """u, v: v is u less the mean over the window."""
 
     def emit(self, e: Emitter) -> None:
@@ -118,8 +116,7 @@ class Centre(SpatialPass):
             self.each(e, pixel, body)
 
 
-@dataclass(frozen=True)
-class Divide(SpatialPass):
+class Divide(SpatialPass, frozen=True):
     """u, v, y: y = u/(k + weight·Σ v²)^beta."""
 
     k: float
@@ -142,8 +139,7 @@ class Divide(SpatialPass):
             self.each(e, pixel, body)
 
 
-@dataclass(frozen=True)
-class DivideGradient(Divide):
+class DivideGradient(Divide, frozen=True):
     """u, v, dy, t, dx: dx = dy/divisor^beta, the direct part; t = dx·u/divisor, for the sums."""
 
     def emit(self, e: Emitter) -> None:
@@ -160,8 +156,7 @@ class DivideGradient(Divide):
             self.each(e, pixel, body)
 
 
-@dataclass(frozen=True)
-class SumGradient(SpatialPass):
+class SumGradient(SpatialPass, frozen=True):
     """v, t, dx, m: adds to dx what comes through the sums, the part by v.
 
     Attributes:
@@ -187,8 +182,7 @@ class SumGradient(SpatialPass):
             self.each(e, pixel, body)
 
 
-@dataclass(frozen=True)
-class CentreGradient(SpatialPass):
+class CentreGradient(SpatialPass, frozen=True):
     """m, dx: subtracts from dx what comes through the means."""
 
     def emit(self, e: Emitter) -> None:

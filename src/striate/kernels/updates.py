@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -19,8 +21,7 @@ RATE, SCALE, COEFFICIENTS = 0, 1, 3
 """Words of the control block; see `striate.plan.records.CONTROL_WORDS`."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """What a rule computes one vector's new weights from.
 
     Attributes:
@@ -109,8 +110,7 @@ RULES: Mapping[type[Optimizer], Callable[[Emitter, Any, Step], New]] = {
 }
 
 
-@dataclass(frozen=True)
-class Arrays:
+class Arrays(Struct, frozen=True):
     """The arrays that an update works on, and the numbers of this step.
 
     Attributes:
@@ -153,8 +153,7 @@ def ruled(rule: Optimizer) -> Optimizer:
     return replace(rule, rate=1.0)
 
 
-@dataclass(frozen=True)
-class Update(NativeKernel):
+class Update(NativeKernel, frozen=True):
     """w, dw, control, count, then the arrays of the optimizer's state."""
 
     rule: Optimizer
@@ -171,8 +170,7 @@ class Update(NativeKernel):
         for_vectors(e, count, lambda i: arrays.after(e, i, dw.vector(i)), e.scratch)
 
 
-@dataclass(frozen=True)
-class SumOfSquares(NativeKernel):
+class SumOfSquares(NativeKernel, frozen=True):
     """values, partial sums, count. One partial sum for each chunk."""
 
     def emit(self, e: Emitter) -> None:
@@ -182,8 +180,7 @@ class SumOfSquares(NativeKernel):
         e.pointer(1).store(total, e.chunk)
 
 
-@dataclass(frozen=True)
-class ClipScale(NativeKernel):
+class ClipScale(NativeKernel, frozen=True):
     """partial sums, control, count: the scale that brings the gradients' norm down to ``limit``."""
 
     limit: float

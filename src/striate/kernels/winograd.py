@@ -8,8 +8,6 @@ back. Backward-data is the same over the flipped filters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
@@ -26,8 +24,7 @@ GROUP = 2
 """Blocks of filters that are multiplied with a position's patches while these are in the cache."""
 
 
-@dataclass(frozen=True)
-class WinogradConvolution(NativeKernel):
+class WinogradConvolution(NativeKernel, frozen=True):
     """x, transformed filters, bias, y, mask, tiles, micro-tiles that hold them, blocks that these
     are cut in, blocks of filters in a part, parts, filters, rows and columns of the output, values
     from one of its pixels to the next, `Tiling.arguments`.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
+
+from msgspec import Struct
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
@@ -29,8 +30,7 @@ CHUNKS = 16
 """Wanted chunks."""
 
 
-@dataclass(frozen=True)
-class _FilterGradient:
+class _FilterGradient(Struct, frozen=True):
     """A backward-filter pass in the making: the task, and both volumes in tiles."""
 
     isa: Isa

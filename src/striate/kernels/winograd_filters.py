@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.shuffles import transpose
@@ -24,8 +22,7 @@ def _transformed(e: Emitter, taps: list[list[Value]]) -> list[list[Value]]:
     return [multiply(e, matrix, half) for half in zip(*columns, strict=True)]
 
 
-@dataclass(frozen=True)
-class TransformFilters(NativeKernel):
+class TransformFilters(NativeKernel, frozen=True):
     """w [K, size, size, C], packed, filters, channels. One chunk is one block of filters.
 
     For the forward pass; the last block is filled up with zeros. C is whole vectors.
@@ -70,8 +67,7 @@ class TransformFilters(NativeKernel):
                 room.store_vector(vector, (i * TILE + j) * e.lanes * e.lanes)
 
 
-@dataclass(frozen=True)
-class TransformFlipped(NativeKernel):
+class TransformFlipped(NativeKernel, frozen=True):
     """w [K, size, size, C], packed, filters, channels. One chunk is one block of channels.
 
     For backward-data: the filters rotated by 180 degrees, channels and filters exchanged. C is

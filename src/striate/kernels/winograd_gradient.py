@@ -7,8 +7,6 @@ and only the sum is transformed back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
@@ -21,8 +19,7 @@ SIZES = 8
 """The slot from which on the numbers of two tilings stand."""
 
 
-@dataclass(frozen=True)
-class WinogradProducts(NativeKernel):
+class WinogradProducts(NativeKernel, frozen=True):
     """x, dy, sums, sums for the bias, tiles, slices that they are cut in, filters in a part, parts,
     `Tiling.arguments` of the patches of input and of the tiles of the output's gradient.
 
@@ -85,8 +82,7 @@ class WinogradProducts(NativeKernel):
                 products.add_biases(e.pointer(3) + (number * filters + k))
 
 
-@dataclass(frozen=True)
-class WinogradGradientBack(NativeKernel):
+class WinogradGradientBack(NativeKernel, frozen=True):
     """Sums, sums for the bias, gradient of the filters, gradient of the bias, slices, channels,
     filters, filters in a chunk.
 
@@ -128,8 +124,7 @@ class WinogradGradientBack(NativeKernel):
             to.store_vector(total.value, k)
 
 
-@dataclass(frozen=True)
-class WinogradWholeGradient(NativeKernel):
+class WinogradWholeGradient(NativeKernel, frozen=True):
     """Transformed patches, transformed gradients, gradient of the filters, gradient of the bias,
     tiles, for which the `Panels` have just room, channels, filters, parts of the channels, channels
     and filters of a part, which are whole panels.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
@@ -112,8 +112,7 @@ def _by_position(
     return launches, {"transformed": sizes.transformed, "products": products}
 
 
-@dataclass(frozen=True)
-class _Sizes:
+class _Sizes(Struct, frozen=True):
     """How many tiles, channels and filters there are, and how they are cut in chunks.
 
     Attributes:

@@ -7,16 +7,16 @@ matrices follow from n - 1 interpolation points and infinity (Cook-Toom); they a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+
+from msgspec import Struct
 
 POINTS = tuple(Fraction(p) for p in (0, 1, -1, 2, -2))
 Matrix = tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True)
-class Minimal:
+class Minimal(Struct, frozen=True):
     """F(m, r) in one dimension.
 
     Attributes:

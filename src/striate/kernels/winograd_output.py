@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
@@ -20,8 +20,7 @@ SIZES = 11
 """The slot from which on a tiling's numbers stand in the arguments of `TransformOutputs`."""
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Struct, frozen=True):
     """The volume that tiles are put in, values from one of its pixels to the next, and how many
     filters of a block are wanted."""
 
@@ -31,8 +30,7 @@ class Output:
     wanted: Value
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """How much of a tile lies in the output."""
 
     rows: Value
@@ -40,8 +38,7 @@ class Edge:
     output: Output
 
 
-@dataclass(frozen=True)
-class OutputTransform:
+class OutputTransform(Struct, frozen=True):
     """How tiles of products become tiles of the output.
 
     Attributes:
@@ -207,8 +204,7 @@ class OutputTransform:
             copy(e, place if back else tile, tile if back else place, output.wanted)
 
 
-@dataclass(frozen=True)
-class TransformOutputs(NativeKernel):
+class TransformOutputs(NativeKernel, frozen=True):
     """Products in `Panels`, bias, y, mask, tiles, tiles in a chunk, room of the panels, filters,
     rows and columns of the output, values from one of its pixels to the next, `Tiling.arguments`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
@@ -14,8 +14,7 @@ WINDOW = 2
 """Rows and columns of a window, and from one to the next."""
 
 
-@dataclass(frozen=True)
-class Windows:
+class Windows(Struct, frozen=True):
     """Those of one tile: where the first one's maximum goes, values from one row and from one
     column of them to the next, and how many rows and columns there are."""
 
@@ -26,8 +25,7 @@ class Windows:
     columns: Value
 
 
-@dataclass(frozen=True)
-class TilePool:
+class TilePool(Struct, frozen=True):
     """The maxima of the windows of a tile, while it is in the first-level cache.
 
     Attributes:

@@ -7,16 +7,13 @@ tiles and products go through memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import Stream, dot_panels
 from striate.kernels.winograd_volumes import POSITIONS, Panels
 
 
-@dataclass(frozen=True)
-class MultiplyPositions(NativeKernel):
+class MultiplyPositions(NativeKernel, frozen=True):
     """Transformed tiles, transformed filters, products, micro-tiles, pieces that these are cut in,
     channels, blocks of filters.
 

@@ -4,7 +4,7 @@ that lie in panels; and the way back from them to the cells of the filters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import Stream, sum_products
@@ -24,8 +24,7 @@ def position_stride(filters: Operand, channels: Operand) -> Operand:
     return filters * channels + SKEW
 
 
-@dataclass(frozen=True)
-class Sums:
+class Sums(Struct, frozen=True):
     """Where sums lie.
 
     Attributes:
@@ -47,8 +46,7 @@ class Sums:
         return Sums(self.start + position * self.position, self.row, self.position)
 
 
-@dataclass(frozen=True)
-class Products:
+class Products(Struct, frozen=True):
     """Products of transformed patches and gradients of some tiles.
 
     Attributes:

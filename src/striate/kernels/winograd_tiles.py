@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place, walk
@@ -14,8 +15,7 @@ NUMBERS = 7
 """Numbers of a tiling that are arguments of a launch."""
 
 
-@dataclass(frozen=True)
-class Tiling:
+class Tiling(Struct, frozen=True):
     """A volume cut into tiles, each seen as a square patch with its padding.
 
     A plan knows the sizes as numbers; a kernel, which is the same for all volumes, reads them from

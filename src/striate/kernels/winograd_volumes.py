@@ -8,7 +8,7 @@ several chunks need the same tiles, these are transformed once, by launches of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
@@ -25,8 +25,7 @@ AHEAD = 2
 """Tiles by which memory is asked for before it is read or written."""
 
 
-@dataclass(frozen=True)
-class Panels:
+class Panels(Struct, frozen=True):
     """Where transformed tiles lie. A plan knows the numbers, a kernel reads or is made for them.
 
     Attributes:
@@ -52,8 +51,7 @@ class Panels:
         return (channels + (self.columns - 1)) // self.columns * self.panel
 
 
-@dataclass(frozen=True)
-class TransformTiles(NativeKernel):
+class TransformTiles(NativeKernel, frozen=True):
     """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`.
 
     Attributes:

@@ -23,8 +23,7 @@ CHUNKS = 64
 REPETITIONS = 5
 
 
-@dataclass(frozen=True)
-class MultiplyAdds(NativeKernel):
+class MultiplyAdds(NativeKernel, frozen=True):
     """As many independent chains of multiply-adds as a micro-tile has accumulators."""
 
     chains: int
@@ -44,8 +43,7 @@ class MultiplyAdds(NativeKernel):
             place.store_vector(total)
 
 
-@dataclass(frozen=True)
-class ReadMemory(NativeKernel):
+class ReadMemory(NativeKernel, frozen=True):
     """The sum of a chunk of an array."""
 
     def emit(self, e: Emitter) -> None:

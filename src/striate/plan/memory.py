@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from striate.plan.records import ALIGNMENT, Buffer
 
 Integers = NDArray[np.int64]
-FAR = 2**62
-"""An offset behind all others."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +43,31 @@ def place(buffers: Iterable[Buffer], alive: Mapping[str, Lifetime]) -> tuple[dic
     placed whose lifetimes overlap its own (Pisarchyk & Lee 2020, "greedy by size").
     """
     ordered = sorted(buffers, key=lambda buffer: (-buffer.bytes, buffer.name))
-    first = np.array([alive[buffer.name].first for buffer in ordered])
-    last = np.array([alive[buffer.name].last for buffer in ordered])
-    size = np.array([aligned(buffer.bytes) for buffer in ordered])
-    start = np.zeros(len(ordered), np.int64)
-    for i in range(len(ordered)):
-        beside = np.flatnonzero((first[:i] <= last[i]) & (last[:i] >= first[i]))
-        start[i] = _lowest_gap(start[beside], size[beside], size[i])
-    offsets = {buffer.name: int(offset) for buffer, offset in zip(ordered, start, strict=True)}
-    return offsets, int(max(start + size, default=0))
+    # Of those placed already, by their start: when they are alive, and where they lie.
+    first, last, start, end = (np.empty(len(ordered), np.int64) for _ in range(4))
+    offsets: dict[str, int] = {}
+    for count, buffer in enumerate(ordered):
+        own, size = alive[buffer.name], aligned(buffer.bytes)
+        beside = ((first[:count] <= own.last) & (last[:count] >= own.first)).nonzero()[0]
+        offset = _lowest_gap(start[beside], end[beside], size)
+        offsets[buffer.name] = offset
+        index = int(start[:count].searchsorted(offset))
+        row = (own.first, own.last, offset, offset + size)
+        for column, value in zip((first, last, start, end), row, strict=True):
+            column[index + 1 : count + 1] = column[index:count]
+            column[index] = value
+    return offsets, int(end.max(initial=0))
 
 
-def _lowest_gap(starts: Integers, sizes: Integers, size: int) -> int:
-    """The lowest offset at which so many bytes overlap none of those that are taken."""
-    order = np.argsort(starts)
-    # In front of the first one, then behind each of them and all that start before it.
-    offsets = np.concatenate(([0], np.maximum.accumulate((starts + sizes)[order])))
-    limits = np.concatenate((starts[order], [FAR]))
-    return int(offsets[np.argmax(offsets + size <= limits)])
+def _lowest_gap(starts: Integers, ends: Integers, size: int) -> int:
+    """The lowest offset where so many bytes overlap none of those taken, which start in order."""
+    if not len(starts) or size <= starts[0]:
+        return 0
+    # Behind each of them and all that start before it.
+    free = np.maximum.accumulate(ends)
+    fits = free[:-1] + size <= starts[1:]
+    index = int(fits.argmax()) if len(fits) else 0
+    return int(free[index] if len(fits) and fits[index] else free[-1])
 
 
 def sequence(buffers: Iterable[Buffer]) -> tuple[dict[str, int], int]:

@@ -13,6 +13,8 @@ COLOURS = ("#1f6fb4", "#e0701a", "#2b9348", "#8e44ad")
 INK, FAINT, GRID, PAPER = "#222222", "#666666", "#e4e4e4", "#ffffff"
 MOST_MARKED = 40
 LEFT, RIGHT, TOP, BOTTOM = 62, 18, 40, 46
+NARROWEST = 1e-300
+"""A range that counts as one; ticks in a narrower one would be beyond what a float can hold."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def ticks(low: float, high: float, most: int = 6, whole: bool = False) -> list[float]:
     """Round numbers that cover low to high, ``most`` at most: multiples of 1, 2 or 5 times 10^n."""
-    span = high - low or max(abs(high), 1.0)
+    span = high - low
+    if span < NARROWEST:
+        span = max(abs(high), 1.0)
     step = 10.0 ** math.floor(math.log10(span / most))
     for factor in (1, 2, 5, 10, 20):
         size = step * factor
