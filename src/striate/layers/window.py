@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ class Window:
 
     def steps(self, shape: Shape) -> Pair:
         """Output height and width over a volume of this shape."""
-        return self.extent(shape, 0).steps, self.extent(shape, 1).steps
+        return _steps(self, shape)
 
     def rules(self, shape: Shape) -> Iterator[Rule]:
         """The window is not larger than the padded input, and fits along both axes."""
@@ -214,3 +215,9 @@ def _numbers(value: Any) -> tuple[int, ...]:
     """The whole numbers of a sequence; none if it is not one."""
     whole = isinstance(value, tuple | list) and all(isinstance(n, int) for n in value)
     return tuple(value) if whole else ()
+
+
+@lru_cache(maxsize=4096)
+def _steps(window: Window, shape: Shape) -> Pair:
+    """The output's size: a plan asks for that of the same window again and again."""
+    return window.extent(shape, 0).steps, window.extent(shape, 1).steps

@@ -33,19 +33,19 @@ def choose(task: Task, candidates: Iterable[Candidate], measure: Measure | None 
         return Choice(task, "reference", why + note, Lowering(()), native=False)
     if len(able) == 1:
         reason = "the only kernel" + (f" ({'; '.join(refusals)})" if refusals else "")
-        best = able[0]
+        best, seconds = able[0], able[0].cost(task)
     else:
-        best, reason = _cheapest(task, able, measure)
-    return Choice(task, best.name, reason + note, best.lower(task), seconds=best.cost(task))
+        best, seconds, reason = _cheapest(task, able, measure)
+    return Choice(task, best.name, reason + note, best.lower(task), seconds=seconds)
 
 
 def _cheapest(
     task: Task, able: Iterable[Candidate], measure: Measure | None
-) -> tuple[Candidate, str]:
-    """The candidate that takes least time, and the times of all in words."""
+) -> tuple[Candidate, float, str]:
+    """The candidate that takes least time, its time, and the times of all in words."""
     times = [(measure(task, c) if measure else c.cost(task), c) for c in able]
     times.sort(key=lambda pair: pair[0])
     least, best = times[0]
     others = ", ".join(f"{c.name} {s * 1e3:.3g} ms" for s, c in times[1:])
     how = "measured" if measure else "estimated"
-    return best, f"{how} {least * 1e3:.3g} ms against {others}"
+    return best, least, f"{how} {least * 1e3:.3g} ms against {others}"

@@ -6,7 +6,7 @@ Who computes such an input may put it there right away, if nobody but the CONCAT
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -26,38 +26,56 @@ def with_parts(
     """
     found = list(tasks)
     for concat in [t for t in found if t.kind == "forward" and isinstance(t.what, Concat)]:
-        y = concat.roles["y"]
-        writers = [t for t in found if t.kind == "forward" and t.roles["y"] == y]
+        users = _users(found)
+        kept = sum((t.kind, role) == ("forward", "y") for t, role in users[concat.roles["y"]]) == 1
         starts = accumulate((x.channels for x in concat.inputs), initial=0)
+        parts: dict[int, Task] = {}
+        placed: list[int] = []
         for i, first in zip(range(len(concat.inputs)), starts, strict=False):
-            writer = _writer(found, concat, i, kept=len(writers) == 1)
+            writer = _writer(users, concat, i, kept)
             if writer is None:
                 continue
-            facts = {"part": (concat.output.channels, first), "note": NOTE.format(concat.node)}
-            part = replace(
-                writer, roles={**writer.roles, "y": y}, detail={**writer.detail, **facts}
-            )
+            part = _part(writer, concat, first)
             if any(candidate.refuses(part) is None for candidate in candidates(part)):
-                found = [part if t is writer else _with(t, concat, i) for t in found]
+                parts[id(writer)] = part
+                placed.append(i)
+        found = [parts[id(t)] if id(t) in parts else _with(t, concat, placed) for t in found]
     return found
 
 
-def _writer(tasks: Iterable[Task], concat: Task, i: int, kept: bool) -> Task | None:
+def _users(tasks: Iterable[Task]) -> dict[str, list[tuple[Task, str]]]:
+    """Every task that names a volume, with its role there, in order."""
+    found: dict[str, list[tuple[Task, str]]] = {}
+    for task in tasks:
+        for role, name in task.roles.items():
+            found.setdefault(name, []).append((task, role))
+    return found
+
+
+def _writer(
+    users: Mapping[str, Sequence[tuple[Task, str]]], concat: Task, i: int, kept: bool
+) -> Task | None:
     """The task that computes input i if nobody names the volume but the CONCAT, once in each pass;
     ``kept`` says whether the CONCAT's output still is what it was in the backward pass."""
-    role, name = f"x{i}", concat.roles[f"x{i}"]
-    (writer, given), *rest = [(t, r) for t in tasks for r, n in t.roles.items() if n == name]
+    role = f"x{i}"
+    (writer, given), *rest = users[concat.roles[role]]
     readers = [(t.kind, t.node, r) for t, r in rest]
     passes = [(kind, concat.node, role) for kind in ("forward", "backward")]
     single = (writer.kind, given) == ("forward", "y")
     return writer if single and (readers == passes[:1] or (kept and readers == passes)) else None
 
 
-def _with(task: Task, concat: Task, i: int) -> Task:
-    """A task, if it is the CONCAT's, with input i in the CONCAT's output."""
-    role = f"x{i}"
-    if task.node != concat.node or role not in task.roles:
+def _part(writer: Task, concat: Task, first: int) -> Task:
+    """A task that writes into the CONCAT's output, from this channel on."""
+    facts = {"part": (concat.output.channels, first), "note": NOTE.format(concat.node)}
+    roles = {**writer.roles, "y": concat.roles["y"]}
+    return replace(writer, roles=roles, detail={**writer.detail, **facts})
+
+
+def _with(task: Task, concat: Task, placed: Iterable[int]) -> Task:
+    """A task, if it is the CONCAT's, with these inputs in the CONCAT's output."""
+    own = [i for i in placed if task.node == concat.node and f"x{i}" in task.roles]
+    if not own:
         return task
-    placed = (*task.detail.get("placed", ()), i)
-    roles = {**task.roles, role: concat.roles["y"]}
-    return replace(task, roles=roles, detail={**task.detail, "placed": placed})
+    roles = {**task.roles, **{f"x{i}": concat.roles["y"] for i in own}}
+    return replace(task, roles=roles, detail={**task.detail, "placed": tuple(own)})
