@@ -9,7 +9,7 @@ candidates are timed; shown are the time of the one that the estimates choose an
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from jobs import TRAINING, net_of
@@ -41,11 +41,12 @@ class Recorder:
     times: dict[str, dict[str, float]] = field(default_factory=dict)
     estimates: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def __call__(self, task: Task, candidate: Candidate) -> float:
-        """Seconds of a candidate."""
-        seconds = self.tuner(task, candidate)
-        self.times.setdefault(task.name, {})[candidate.name] = seconds
-        self.estimates.setdefault(task.name, {})[candidate.name] = candidate.cost(task)
+    def __call__(self, task: Task, candidates: Sequence[Candidate]) -> list[float]:
+        """Seconds of each candidate."""
+        seconds = self.tuner(task, candidates)
+        names = [candidate.name for candidate in candidates]
+        self.times[task.name] = dict(zip(names, seconds, strict=True))
+        self.estimates[task.name] = {c.name: c.cost(task) for c in candidates}
         return seconds
 
     def rows(self, title: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from striate.optimizers import optimizer
 from striate.pipeline import compile_net, plan_net
 from striate.plan import Candidate, Task, Training
 from striate.plan.choose import choose
-from striate.run.tuning import FILE, Tuner
+from striate.run.tuning import FILE, REPETITIONS, Tuner
 from striate.train.initialise import initialise
 
 NET = (
@@ -76,17 +77,42 @@ def test_a_damaged_file_counts_as_none(folder: Path, content: str) -> None:
 
 
 def test_the_least_time_wins_whatever_the_estimates() -> None:
-    checked = check(build(parse("INPUT 12x12x32 -> CONV3-32 -> FC 2")))
-    roles = {"x0": "input", "y": "conv1", "w.w": "conv1.w", "w.b": "conv1.b"}
-    conv, shapes = checked.graph.node("conv1").layer, checked.shapes
-    task = Task("forward", "conv1", conv, 2, (shapes["input"],), shapes["conv1"], True, roles)
+    task = conv_task()
     wanted = ("direct convolution", "matrix product", "winograd")
     for name in wanted:
 
-        def measure(task: Task, candidate: Candidate, name: str = name) -> float:
+        def measure(task: Task, candidates: Sequence[Candidate], name: str = name) -> list[float]:
             del task
-            return 1.0 if candidate.name == name else 2.0
+            return [1.0 if candidate.name == name else 2.0 for candidate in candidates]
 
         choice = choose(task, candidates_for(host())(task), measure)
         assert choice.candidate == name
         assert choice.reason.startswith("measured 1e+03 ms against ")
+
+
+def conv_task() -> Task:
+    checked = check(build(parse("INPUT 12x12x32 -> CONV3-32 -> FC 2")))
+    roles = {"x0": "input", "y": "conv1", "w.w": "conv1.w", "w.b": "conv1.b"}
+    conv, shapes = checked.graph.node("conv1").layer, checked.shapes
+    return Task("forward", "conv1", conv, 2, (shapes["input"],), shapes["conv1"], True, roles)
+
+
+def test_candidates_take_turns_and_the_fastest_run_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def call(tuner: Tuner, task: Task, candidate: Candidate) -> Callable[[], float]:
+        del tuner, task
+
+        def run() -> float:
+            order.append(candidate.name)
+            return 1.0 / len(order)
+
+        return run
+
+    monkeypatch.setattr(Tuner, "_call", call)
+    able = [c for c in candidates_for(host())(conv_task()) if c.refuses(conv_task()) is None]
+    names = [candidate.name for candidate in able]
+    assert len(names) > 1
+    seconds = Tuner(host(), 1)(conv_task(), able)
+    assert order == names * REPETITIONS
+    assert seconds == [1.0 / (len(order) - i) for i in reversed(range(len(names)))]

@@ -22,7 +22,7 @@ from striate.plan.records import At, Launch
 
 SIZES = 7
 """The slot from which on the sizes stand."""
-FRACTION = 0.83
+FRACTION = 0.92
 """Of the peak that multiply-adds of whole vectors reach."""
 MOST_VECTORS = 24
 """Of a row of a filter: each of them is written out."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from striate.plan.records import Candidate, Choice, Lowering, Task
 
-Measure = Callable[[Task, Candidate], float]
-"""Seconds that a candidate really takes for a task on this machine."""
+Measure = Callable[[Task, Sequence[Candidate]], Sequence[float]]
+"""Seconds that each of several candidates really takes for a task on this machine."""
 
 
 def choose(task: Task, candidates: Iterable[Candidate], measure: Measure | None = None) -> Choice:
@@ -40,11 +40,11 @@ def choose(task: Task, candidates: Iterable[Candidate], measure: Measure | None 
 
 
 def _cheapest(
-    task: Task, able: Iterable[Candidate], measure: Measure | None
+    task: Task, able: Sequence[Candidate], measure: Measure | None
 ) -> tuple[Candidate, float, str]:
     """The candidate that takes least time, its time, and the times of all in words."""
-    times = [(measure(task, c) if measure else c.cost(task), c) for c in able]
-    times.sort(key=lambda pair: pair[0])
+    seconds = measure(task, able) if measure else [candidate.cost(task) for candidate in able]
+    times = sorted(zip(seconds, able, strict=True), key=lambda pair: pair[0])
     least, best = times[0]
     others = ", ".join(f"{c.name} {s * 1e3:.3g} ms" for s, c in times[1:])
     how = "measured" if measure else "estimated"

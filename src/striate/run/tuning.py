@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -18,14 +19,15 @@ from striate.plan import Buffer, Candidate, Choice, Plan, Task
 from striate.plan.memory import sequence
 from striate.run.call import Caller
 from striate.run.memory import Memory
-from striate.run.table import Stretch, Table
+from striate.run.table import ReferenceStep, Stretch, Table
 
-REPETITIONS = 6
+REPETITIONS, LEAST_SECONDS = 6, 0.02
+"""At least so many rounds, and so long."""
 FILE = "timings.json"
 
 
 class Tuner:
-    """Times a candidate once for each kind of task; later runs read the time from a file.
+    """Times candidates once for each kind of task; later runs read the times from a file.
 
     Args:
         isa: what the candidates are for.
@@ -38,13 +40,17 @@ class Tuner:
         self._path = folder / FILE if folder else None
         self._known = _read(self._path)
 
-    def __call__(self, task: Task, candidate: Candidate) -> float:
-        """Seconds of the candidate for the task: the fastest of a few runs on random volumes."""
-        key = self._key(task, candidate)
-        if key not in self._known:
-            self._known[key] = self._measured(task, candidate)
+    def __call__(self, task: Task, candidates: Sequence[Candidate]) -> list[float]:
+        """Seconds of each candidate for the task: the fastest of a few runs on random volumes.
+
+        They take turns, so that a machine that slows down slows all of them.
+        """
+        keys = [self._key(task, candidate) for candidate in candidates]
+        if not all(key in self._known for key in keys):
+            calls = [self._call(task, candidate) for candidate in candidates]
+            self._known |= zip(keys, _fastest(calls), strict=True)
             _write(self._path, {**_read(self._path), **self._known})
-        return self._known[key]
+        return [self._known[key] for key in keys]
 
     def _key(self, task: Task, candidate: Candidate) -> str:
         """All that the time depends on: the work, not its place in a net."""
@@ -56,7 +62,8 @@ class Tuner:
         where = (self._isa.name, self._isa.cpu, self._threads, source_digest()[:16])
         return " ".join(map(str, (candidate.name, *work, *where)))
 
-    def _measured(self, task: Task, candidate: Candidate) -> float:
+    def _call(self, task: Task, candidate: Candidate) -> Callable[[], float]:
+        """Does the task and returns how long it took; ready to run, warm."""
         plan = _alone(task, candidate)
         memory = Memory(plan)
         _fill(memory, plan)
@@ -65,10 +72,8 @@ class Tuner:
         )
         table = Table(plan, library, memory)
         caller = Caller(table, library, self._threads)
-        steps = [step for step in (*table.prepare, *table.steps) if isinstance(step, Stretch)]
-        _run(caller, steps)
-        steps = [step for step in table.steps if isinstance(step, Stretch)]
-        return min(_run(caller, steps) for _ in range(REPETITIONS))
+        _run(caller, (*table.prepare, *table.steps))
+        return partial(_run, caller, table.steps)
 
 
 EVERYTHING = "everything"
@@ -119,9 +124,18 @@ def _fill(memory: Memory, plan: Plan) -> None:
     values[...] = np.random.default_rng(0).random(len(values), np.float32) * 0.1 + 0.01
 
 
-def _run(caller: Caller, steps: Iterable[Stretch]) -> float:
+def _fastest(calls: Sequence[Callable[[], float]]) -> list[float]:
+    """The shortest time that each call returns, round by round."""
+    rounds: list[list[float]] = []
+    while len(rounds) < REPETITIONS or sum(map(sum, rounds)) < LEAST_SECONDS:
+        rounds.append([call() for call in calls])
+    return [min(times) for times in zip(*rounds, strict=True)]
+
+
+def _run(caller: Caller, steps: Iterable[Stretch | ReferenceStep]) -> float:
     began = perf_counter()
     for step in steps:
+        assert isinstance(step, Stretch), "a candidate is native"
         caller.run(step)
     return perf_counter() - began
 
