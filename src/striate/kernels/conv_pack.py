@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.kernels.memory_ops import copy, fill
+from striate.kernels.memory_ops import clamped, copy, fill
+from striate.kernels.micro_tile import LINE
+from striate.kernels.shuffles import transpose
 from striate.layers import Shape
 from striate.layers.conv import Conv
 from striate.plan.records import Launch
+
+AHEAD = 8
+"""Filters ahead of the one that is copied, for which memory is asked: they lie far apart."""
 
 
 class PackFilters(NativeKernel, frozen=True):
@@ -26,7 +31,17 @@ class PackFilters(NativeKernel, frozen=True):
         count = e.integer_minimum(filters - first, columns)
         source = w + (group * filters + first) * cells
         to = packed + e.chunk * cells * columns
-        with e.loop(cells) as cell:
+        whole = cells & -e.lanes
+        for v in range(0, columns, e.lanes):
+            # A cell at a time would come back to the same lines of all filters, which may share
+            # few places of a cache.
+            own = [clamped(e, e.integer(v + i), count - 1) for i in range(e.lanes)]
+            rows = [source + index * cells for index in own]
+            with e.loop(whole, step=e.lanes) as cell:
+                square = [e.select(count > v + i, r.vector(cell), 0.0) for i, r in enumerate(rows)]
+                for i, filters_of_cell in enumerate(transpose(e, square)):
+                    to.store_vector(filters_of_cell, (cell + i) * columns + v)
+        with e.loop(cells, start=whole) as cell:
             with e.loop(count) as k:
                 to.store(source.load(k * cells + cell), cell * columns + k)
             with e.loop(columns, start=count) as k:
@@ -60,6 +75,8 @@ class PackFlipped(NativeKernel, frozen=True):
             cell = row * width + column
             source = w + ((group * filters + k) * cells + cell) * depth + first
             target = to + ((i * columns + j) * filters + k) * lanes
+            for line in range(0, lanes, LINE):
+                e.prefetch(source + (line + AHEAD * cells * depth))
             copy(e, target, source, count)
             fill(e, target + count, lanes - count)
 
