@@ -8,10 +8,19 @@ from striate.check import Checked, available_memory, check
 from striate.check.numbers import in_bytes
 from striate.errors import BudgetError, CompileError, InputError
 from striate.graph import Network
-from striate.kernels import Isa, Library, candidates_for, host, merge, runs_here, target
+from striate.kernels import (
+    Isa,
+    Library,
+    candidates_for,
+    default_threads,
+    host,
+    merge,
+    runs_here,
+    target,
+)
 from striate.plan import Launch, Plan, Training, make_plan
 from striate.plan.choose import Measure
-from striate.run import Program, default_threads
+from striate.run import Program
 from striate.run.tuning import Tuner
 
 MOST_THREADS = 256

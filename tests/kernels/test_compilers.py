@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import pytest
 
 from striate.errors import CompileError
 from striate.kernels import compile as compiling
-from striate.kernels import host
+from striate.kernels import compilers, host
 from striate.kernels.compilers import FEW, Compiler, emit_objects
 from striate.kernels.elementwise import SumVolumes
 from striate.kernels.object_code import Machine, emit_object, serve
@@ -31,7 +30,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
             super().__init__(*words, **settings)  # type: ignore[call-overload]
             found.append(self)
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(compilers, "default_threads", lambda: 2)
     monkeypatch.setattr(subprocess, "Popen", Noted)
     return found
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import striate
-from striate.kernels import ROW_WORDS, Library, host
+from striate.kernels import ROW_WORDS, Library, default_threads, host
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.run import Program, default_threads
+from striate.run import Program
 from striate.run.threads import alone, team
 
 SLEEPERS = 48

@@ -61,8 +61,7 @@ def _machine() -> list[tuple[str, str]]:
 
     from striate.check import available_memory
     from striate.check.numbers import in_bytes
-    from striate.kernels import host
-    from striate.run import default_threads
+    from striate.kernels import default_threads, host
 
     isa, memory = host(), available_memory()
     tile = f"{isa.lanes} lanes, micro-tile {isa.tile_rows}x{isa.tile_columns}"

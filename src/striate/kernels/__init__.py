@@ -4,6 +4,7 @@ from striate.kernels.cache import directory as cache_folder
 from striate.kernels.cache import source_digest
 from striate.kernels.candidates import candidates_for
 from striate.kernels.compile import Library, driver
+from striate.kernels.compilers import default_threads
 from striate.kernels.driver import MOST_CHUNKS, ROW_WORDS, TEAM_BYTES
 from striate.kernels.isa import Isa, host, runs_here, target
 from striate.kernels.merging import merge
@@ -16,6 +17,7 @@ __all__ = [
     "Library",
     "cache_folder",
     "candidates_for",
+    "default_threads",
     "driver",
     "host",
     "merge",

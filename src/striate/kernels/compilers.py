@@ -89,6 +89,13 @@ def _ask(process: subprocess.Popen[bytes], text: bytes) -> bytes:
     return content
 
 
+def default_threads() -> int:
+    """The number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def emit_objects(texts: Iterable[str], count: int, machine: Machine) -> Iterator[bytes]:
     """Object code of texts in their order, while the next ones are still being written.
 
@@ -100,7 +107,7 @@ def emit_objects(texts: Iterable[str], count: int, machine: Machine) -> Iterator
     Raises:
         RuntimeError: LLVM rejects one.
     """
-    processors = min(MOST_PROCESSES, os.cpu_count() or 1)
+    processors = min(MOST_PROCESSES, default_threads())
     free: SimpleQueue[Compiler] = SimpleQueue()
 
     def emit(text: str) -> bytes:

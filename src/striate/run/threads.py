@@ -77,10 +77,3 @@ def _lasting(size: int) -> int:
 if hasattr(os, "register_at_fork"):
     # A forked child has none of its parent's threads.
     os.register_at_fork(after_in_child=team.cache_clear)
-
-
-def default_threads() -> int:
-    """The number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
