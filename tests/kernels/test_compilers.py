@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from striate.errors import CompileError
 from striate.kernels import compile as compiling
-from striate.kernels import compilers, host
+from striate.kernels import compilers, host, object_code
 from striate.kernels.compilers import FEW, Compiler, emit_objects
 from striate.kernels.elementwise import SumVolumes
 from striate.kernels.object_code import Machine, emit_object, serve
@@ -35,8 +36,14 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     return found
 
 
+def nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on this process may not compile."""
+    monkeypatch.setattr(compilers, "emit_object", lambda *_: pytest.fail("compiled here"))
+
+
 def test_many_texts_are_shared_among_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     started = processes(monkeypatch)
+    nothing_here(monkeypatch)
     assert list(emit_objects(iter(TEXTS), len(TEXTS), MACHINE)) == MADE
     assert len(started) == 2
     assert all(process.returncode is not None for process in started)
@@ -68,9 +75,25 @@ def test_where_no_process_starts_this_one_compiles(
 def test_a_process_that_is_lost_is_replaced_by_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
     started = processes(monkeypatch)
     with Compiler(MACHINE, apart=True) as compiler:
-        assert compiler.emit_object(TEXTS[0]) == MADE[0]
+        with monkeypatch.context() as inside:
+            nothing_here(inside)
+            assert compiler.emit_object(TEXTS[0]) == MADE[0]
         started[0].kill()
         started[0].wait()
+        assert compiler.emit_object(TEXTS[1]) == MADE[1]
+
+
+@pytest.mark.parametrize("answer", ["hello 3\nabc", "made 99\nabc", "made abc\n", "made\n", "\n"])
+def test_what_another_program_says_is_no_object_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"input()\nprint({answer!r} + 'made 3\\nabc', flush=True)\n")
+    monkeypatch.setattr(object_code, "__file__", str(script))
+    started = processes(monkeypatch)
+    with Compiler(MACHINE, apart=True) as compiler:
+        assert compiler.emit_object(TEXTS[0]) == MADE[0]
+        assert started[0].returncode is not None
         assert compiler.emit_object(TEXTS[1]) == MADE[1]
 
 
@@ -78,6 +101,7 @@ def test_what_llvm_rejects_is_an_error_with_its_reason(monkeypatch: pytest.Monke
     processes(monkeypatch)
     with pytest.raises(RuntimeError) as here:
         emit_object(WRONG, MACHINE)
+    nothing_here(monkeypatch)
     with Compiler(MACHINE, apart=True) as compiler:
         with pytest.raises(RuntimeError) as there:
             compiler.emit_object(WRONG)

@@ -4,9 +4,8 @@ from striate.kernels.cache import directory as cache_folder
 from striate.kernels.cache import source_digest
 from striate.kernels.candidates import candidates_for
 from striate.kernels.compile import Library, driver
-from striate.kernels.compilers import default_threads
 from striate.kernels.driver import MOST_CHUNKS, ROW_WORDS, TEAM_BYTES
-from striate.kernels.isa import Isa, host, runs_here, target
+from striate.kernels.isa import Isa, default_threads, host, runs_here, target
 from striate.kernels.merging import merge
 
 __all__ = [

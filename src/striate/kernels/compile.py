@@ -16,7 +16,7 @@ from striate.kernels.compilers import emit_objects
 from striate.kernels.driver import driver_text, make_library_known
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa, target
-from striate.kernels.object_code import Machine, emit_object
+from striate.kernels.object_code import Machine
 from striate.plan import Kernel
 
 
@@ -45,18 +45,15 @@ def object_code(text: str, isa: Isa) -> bytes:
     Raises:
         CompileError: LLVM rejects the text, a defect of a kernel, or does not know the target.
     """
-    return next(_objects([text], 1, isa))
+    (code,) = _objects([text], 1, isa)
+    return code
 
 
 def _objects(texts: Iterable[str], count: int, isa: Isa) -> Iterator[bytes]:
     """Object code of so many texts in their order."""
-    _target(isa)
-    machine = _machine(isa)
+    _target(isa)  # one that LLVM does not know is no defect of a kernel
     try:
-        if count == 1:
-            yield from (emit_object(text, machine) for text in texts)
-        else:
-            yield from emit_objects(texts, count, machine)
+        yield from emit_objects(texts, count, _machine(isa))
     except RuntimeError as error:
         raise CompileError(f"LLVM rejects a kernel: {error}") from None
 

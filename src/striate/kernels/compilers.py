@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from striate.kernels import object_code
+from striate.kernels.isa import default_threads
 from striate.kernels.object_code import Machine, emit_object
 
 FEW = 6
@@ -42,17 +43,24 @@ class Compiler:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        """Have no process any more."""
         if self._process is not None:
             with suppress(OSError):
                 self._process.kill()
             with suppress(OSError):
                 self._process.communicate()
+        self._process = None
 
     def emit_object(self, text: str) -> bytes:
         """Object code of LLVM assembly; RuntimeError if LLVM rejects it."""
         if self._process is not None:
             with suppress(OSError, ValueError):
                 return _ask(self._process, text.encode())
+            # What it may still say would be taken for the answer to another text.
+            self._end()
         return emit_object(text, self._machine)
 
 
@@ -75,25 +83,18 @@ def _start(machine: Machine) -> subprocess.Popen[bytes] | None:
 
 
 def _ask(process: subprocess.Popen[bytes], text: bytes) -> bytes:
-    """An answer; OSError or ValueError if the process is gone."""
+    """An answer; OSError or ValueError if the process is gone or says something else."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(f"{len(text)}\n".encode() + text)
     process.stdin.flush()
     word, length = process.stdout.readline().decode().split()
     content = process.stdout.read(int(length))
-    if len(content) != int(length):
-        raise OSError("the process ended")
     if word == "rejected":
         raise RuntimeError(content.decode())
+    if word != "made" or len(content) != int(length):
+        raise OSError("the process ended, or is another program")
     return content
-
-
-def default_threads() -> int:
-    """The number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def emit_objects(texts: Iterable[str], count: int, machine: Machine) -> Iterator[bytes]:

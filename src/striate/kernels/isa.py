@@ -116,3 +116,10 @@ def _detect(machine: str, features: dict[str, bool]) -> Isa:
         base.tile_rows,
         base.tile_vectors,
     )
+
+
+def default_threads() -> int:
+    """The number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

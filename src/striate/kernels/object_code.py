@@ -1,9 +1,9 @@
 """From LLVM assembly to object code, here or, when run as a script, in a process of its own.
 
 llvmlite lets one thread at a time into LLVM, so several processors compile in several processes.
-The script needs this file and llvmlite alone: it works a few hundredths of a second after its
-start. It answers every request on its standard input, the length of a text in bytes on a line and
-the text, with a line `made LENGTH` or `rejected LENGTH` and the object code or LLVM's reason.
+The script needs this file and llvmlite alone, which start in a tenth of a second or two. It answers
+every request on its standard input, the length of a text in bytes on a line and the text, with a
+line `made LENGTH` or `rejected LENGTH` and the object code or LLVM's reason.
 """
 
 from __future__ import annotations

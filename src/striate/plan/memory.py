@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from striate.plan.records import ALIGNMENT, Buffer
 
 Integers = NDArray[np.int64]
+FAR = 2**62
+"""An offset behind all others."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +46,27 @@ def place(buffers: Iterable[Buffer], alive: Mapping[str, Lifetime]) -> tuple[dic
     """
     ordered = sorted(buffers, key=lambda buffer: (-buffer.bytes, buffer.name))
     # Of those placed already, by their start: when they are alive, and where they lie.
-    first, last, start, end = (np.empty(len(ordered), np.int64) for _ in range(4))
+    placed = np.empty((4, len(ordered)), np.int64)
     offsets: dict[str, int] = {}
     for count, buffer in enumerate(ordered):
+        first, last, start, end = placed[:, :count]
         own, size = alive[buffer.name], aligned(buffer.bytes)
-        beside = ((first[:count] <= own.last) & (last[:count] >= own.first)).nonzero()[0]
-        offset = _lowest_gap(start[beside], end[beside], size)
-        offsets[buffer.name] = offset
-        index = int(start[:count].searchsorted(offset))
-        row = (own.first, own.last, offset, offset + size)
-        for column, value in zip((first, last, start, end), row, strict=True):
-            column[index + 1 : count + 1] = column[index:count]
-            column[index] = value
-    return offsets, int(end.max(initial=0))
+        beside = (first <= own.last) & (last >= own.first)
+        offset = offsets[buffer.name] = _lowest_gap(start[beside], end[beside], size)
+        index = start.searchsorted(offset)
+        placed[:, index + 1 : count + 1] = placed[:, index:count]
+        placed[:, index] = own.first, own.last, offset, offset + size
+    return offsets, int(placed[3].max(initial=0))
 
 
 def _lowest_gap(starts: Integers, ends: Integers, size: int) -> int:
     """The lowest offset where so many bytes overlap none of those taken, which start in order."""
     if not len(starts) or size <= starts[0]:
         return 0
-    # Behind each of them and all that start before it.
+    # Behind each of them and all that start before it, up to the next.
     free = np.maximum.accumulate(ends)
-    fits = free[:-1] + size <= starts[1:]
-    index = int(fits.argmax()) if len(fits) else 0
-    return int(free[index] if len(fits) and fits[index] else free[-1])
+    limits = np.append(starts[1:], FAR)
+    return int(free[np.argmax(free + size <= limits)])
 
 
 def sequence(buffers: Iterable[Buffer]) -> tuple[dict[str, int], int]:
