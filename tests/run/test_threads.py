@@ -188,6 +188,19 @@ def test_more_threads_than_cores_beside_busy_processes_come_to_the_same_bits() -
                     np.testing.assert_array_equal(more.weights[node][name], array)
 
 
+@pytest.mark.parametrize("threads", [1, *THREADS])
+def test_numbers_too_small_for_the_usual_form_count_as_zero_in_kernels_only(threads: int) -> None:
+    smallest = np.finfo(np.float32).tiny
+    net = striate.net("INPUT 64x64x16 -> CONV1-16").init()
+    for given, weight in ((smallest / 2, 1e30), (smallest, 0.5)):
+        net.weights["conv1"]["w"][...] = weight
+        program = net.compile(batch=1, threads=threads)
+        images = np.full((1, 64, 64, 16), given, np.float32)
+        for _ in range(20):
+            assert not program(images).any()
+        assert (images * np.float32(weight)).all()
+
+
 SETUP = f"""
 import os, sys, threading
 import numpy as np

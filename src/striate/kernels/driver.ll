@@ -9,6 +9,7 @@
   %lock, %lock                         ; 13 mutex, 14 condition
 }
 $declare_pause
+$declare_control
 declare i32 @clock_gettime(i32, ptr)
 declare i32 @usleep(i32)
 declare i32 @sched_yield()
@@ -38,9 +39,19 @@ define internal void @chunk(ptr %row, i64 %number, ptr %scratch) {
   ret void
 }
 
+; From here on, numbers too small for float32's usual form count as zero in this thread; returns how
+; it was before.
+define internal i64 @flush() {
+  %before = call i64 @control()
+  %flushing = or i64 %before, $flush
+  call void @set_control(i64 %flushing)
+  ret i64 %before
+}
+
 ; Rows in this thread alone.
 define void @striate_alone(ptr %first, ptr %end, ptr %scratch) {
 entry:
+  %control = call i64 @flush()
   br label %look
 look:
   %row = phi ptr [ %first, %entry ], [ %next, %begin ], [ %next, %work ]
@@ -59,6 +70,7 @@ work:
   %more = icmp slt i64 %following, %chunks
   br i1 %more, label %work, label %look
 done:
+  call void @set_control(i64 %control)
   ret void
 }
 
@@ -66,6 +78,7 @@ done:
 ; calls come one after the other, the workers get up one by one, be the calls ever so small: they
 ; will find the next call before they sleep again.
 define void @striate_call(ptr %team, ptr %first, ptr %end, ptr %scratch, i64 %stride) {
+  %control = call i64 @flush()
   %row_at = getelementptr %team, ptr %team, i32 0, i32 4
   %end_at = getelementptr %team, ptr %team, i32 0, i32 5
   %scratch_at = getelementptr %team, ptr %team, i32 0, i32 6
@@ -84,11 +97,13 @@ define void @striate_call(ptr %team, ptr %first, ptr %end, ptr %scratch, i64 %st
   call void @serve(ptr %team, i64 0)
   %now = call i64 @now()
   store i64 %now, ptr %ended_at
+  call void @set_control(i64 %control)
   ret void
 }
 
 ; The life of worker `number`, from 1.
 define void @striate_work(ptr %team, i64 %number) {
+  call i64 @flush()
   call void @serve(ptr %team, i64 %number)
   ret void
 }
