@@ -94,7 +94,10 @@ class FilterGradient(NativeKernel, frozen=True):
                 bias = total + sizes.cells * columns
                 pixels = rows * panel.columns
                 self._pack_gradients(e, (source + k, depth), gradients, pixels, left, bias)
-                factors = band_input, gradients
+                following = source + (pixels * depth + first_block * columns)
+                last = (i + 1).equals(count)
+                ahead = e.select_pointer(last, following, source + (k + columns))
+                factors = band_input, gradients, ahead
                 if self.narrow:
                     with e.when(left <= e.lanes):
                         self._sweep(e, sizes, factors, rows, total, 1)
@@ -113,18 +116,18 @@ class FilterGradient(NativeKernel, frozen=True):
         """The block's columns of dy, pixel after pixel, and their sum for the bias."""
         source, depth = columns
         vectors = range(self.columns // e.lanes)
+        totals = [e.variable(bias.vector(v * e.lanes)) for v in vectors]
         with e.when(left < self.columns), e.loop(pixels) as pixel:
             fill(e, to + pixel * self.columns, self.columns)
             with e.loop(left) as k:
                 to.store(source.load(pixel * depth + k), pixel * self.columns + k)
-        with e.when(left.equals(self.columns)), e.loop(pixels) as pixel:
-            for v in vectors:
-                value = source.vector(pixel * depth + v * e.lanes)
-                to.store_vector(value, pixel * self.columns + v * e.lanes)
-        totals = [e.variable(bias.vector(v * e.lanes)) for v in vectors]
-        with e.loop(pixels) as pixel:
             for v, total in enumerate(totals):
                 total.value = total.value + to.vector(pixel * self.columns + v * e.lanes)
+        with e.when(left.equals(self.columns)), e.loop(pixels) as pixel:
+            for v, total in enumerate(totals):
+                value = source.vector(pixel * depth + v * e.lanes)
+                to.store_vector(value, pixel * self.columns + v * e.lanes)
+                total.value = total.value + value
         for v, total in enumerate(totals):
             bias.store_vector(total.value, v * e.lanes)
 
@@ -132,43 +135,48 @@ class FilterGradient(NativeKernel, frozen=True):
         self,
         e: Emitter,
         sizes: ConvSizes,
-        factors: tuple[Pointer, Pointer],
+        factors: tuple[Pointer, Pointer, Pointer],
         rows: Value,
         sums: Pointer,
         vectors: int,
     ) -> None:
-        """All cells of so many vectors of filters, a tile of neighbouring cells at a time."""
-        panel, (source, dy), tile = sizes.panel, factors, e.isa.tile_rows
+        """All cells of so many vectors of filters, a tile of neighbouring cells at a time. The third
+        factor is what `_pack_gradients` reads next: each run asks for one vector of every pixel."""
+        panel, (source, dy, following), tile = sizes.panel, factors, e.isa.tile_rows
         cells, run = sizes.runs(self.run)
         whole = 0 if self.run == VALUE else run - self.left
         down, across = sizes.dilation[0] * panel.row_length, sizes.dilation[1] * panel.channels
         with e.loop(sizes.size[0]) as i, e.loop(cells) as j:
             x = source + (i * down + j * across)
             to = sums + (i * cells + j) * (run * self.columns)
+            vector = (i * cells + j) % vectors
+            ahead = following + vector * e.lanes, sizes.depth
             if self.run != VALUE:
                 with e.loop(whole, step=tile) as c:
-                    self._tile(e, panel, (x + c, dy), rows, to + c * self.columns, (tile, vectors))
+                    self._tile(e, panel, (x + c, dy, ahead), rows, to + c * self.columns, (tile, vectors))
             if self.left:
                 end = to + whole * self.columns
-                self._tile(e, panel, (x + whole, dy), rows, end, (self.left, vectors))
+                self._tile(e, panel, (x + whole, dy, ahead), rows, end, (self.left, vectors))
 
     def _tile(
         self,
         e: Emitter,
         panel: Panel,
-        factors: tuple[Pointer, Pointer],
+        factors: tuple[Pointer, Pointer, tuple[Pointer, Value]],
         rows: Value,
         to: Pointer,
         shape: tuple[int, int],
     ) -> None:
         """Sum over the band's pixels for so many neighbouring cells and vectors of filters."""
-        (x, dy), count, vectors = factors, shape[0], range(shape[1])
+        (x, dy, (following, depth)), count, vectors = factors, shape[0], range(shape[1])
         sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in range(count)]
         down, across = panel.stride[0] * panel.row_length, panel.stride[1] * panel.channels
         with e.loop(rows) as row:
             offset = e.variable(row * down)
             line = dy + row * panel.columns * self.columns
+            ahead = following + row * panel.columns * depth
             with e.loop(panel.columns) as column:
+                e.prefetch(ahead + column * depth, level=2)
                 values = [line.vector(column * self.columns + v * e.lanes) for v in vectors]
                 where = x + offset.value
                 for c in range(count):
