@@ -38,6 +38,8 @@ MOST_SHARED = 256
 """Filters in a chunk at most, so that their sums stay in the second-level cache."""
 MOST_SUMS = 512 * 1024
 """Bytes of sums in a chunk, about: they are read and written for each block of positions."""
+FEWEST_CHUNKS = 8
+"""Chunks that are wanted, so that threads end together; each packs its gradients for itself."""
 RIDING = 0.3
 """The time of summing up the moments of what is in registers, by that of a pass of its own."""
 LEAST_SHARED = 4
@@ -146,7 +148,7 @@ class ProductBackward(Struct, frozen=True):
         rows, source = self.isa.tile_rows, Lattice.of(conv.window, x)
         width = multiple(quotient(x.channels, quotient(x.channels, GRADIENT_SLICE)), rows)
         slices = quotient(x.channels, width)
-        taken = _slices_taken(conv, x, slices, shared * columns)
+        taken = _slices_taken(conv, x, slices, shared * columns, parts * quotient(blocks, shared))
         groups = conv.window.cells * slices // taken
         chunks = quotient(blocks, shared) * groups
         parts = min(parts, quotient(CHUNKS, chunks))
@@ -169,9 +171,10 @@ class ProductBackward(Struct, frozen=True):
         return (main, total), {"partial": size}
 
 
-def _slices_taken(conv: Conv, x: Shape, slices: int, filters: int) -> int:
-    """Slices of all cells that a chunk takes for so many filters: as many as the cache holds sums
-    of, in equal numbers."""
+def _slices_taken(conv: Conv, x: Shape, slices: int, filters: int, shares: int) -> int:
+    """Slices of all cells that a chunk takes for so many filters, in equal numbers: as many as the
+    cache holds sums of, and fewer where so many shares of the work are few chunks."""
     every = conv.window.cells * slices
     least = quotient(4 * conv.window.cells * x.channels * filters, MOST_SUMS)
-    return every // min(n for n in range(1, every + 1) if every % n == 0 and n >= min(least, every))
+    least = min(max(least, quotient(FEWEST_CHUNKS, shares)), every)
+    return every // min(n for n in range(least, every + 1) if every % n == 0)
