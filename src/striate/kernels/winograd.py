@@ -59,9 +59,9 @@ class WinogradConvolution(NativeKernel, frozen=True):
         own = POSITIONS * GROUP * self._product_stride + self._transform.room(self.lanes)
         if self.given:
             return 4 * own
-        patch = TILE * TILE * channels
+        zeros = TILE * channels
         data: int = Panels(self.room, self.columns).size(channels)
-        return 4 * (own + POSITIONS * self.lanes + patch + data)
+        return 4 * (own + POSITIONS * self.lanes + zeros + data)
 
     @property
     def _transform(self) -> OutputTransform:
@@ -83,7 +83,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
             panels, data = Panels(micro_tiles * rows, self.columns), x + first * self.columns
         else:
             panels, room = Panels(self.room, self.columns), between + self._transform.room(e.lanes)
-            data = room + (channels * (TILE * TILE) + POSITIONS * e.lanes)
+            data = room + (channels * TILE + POSITIONS * e.lanes)
             transform_tiles(e, tiling, (x, data), some, (e.integer(0), channels), panels, room)
         size = channels * (POSITIONS * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns

@@ -5,10 +5,13 @@ from __future__ import annotations
 from math import prod
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd_gradient import (
+    THIRDS,
+    WHOLE,
     WinogradGradientBack,
     WinogradProducts,
     WinogradWholeGradient,
@@ -21,6 +24,8 @@ from striate.plan import Launch, Task
 
 ROOM = 48
 """Tiles that a chunk transforms at a time: they stay in the second-level cache."""
+MOST_ROOM = 576 * 2**10
+"""Bytes of tiles beside which their sums still find room there; more are transformed in thirds."""
 PART, LEAST_PART = 64, 32
 """Filters, and channels, of a part: its sums stay in the second-level cache. Where that makes too
 few parts to share, they are smaller."""
@@ -96,7 +101,9 @@ class _FilterGradient(Struct, frozen=True):
         share = min(filters, multiple(PART, isa.tile_columns))
         parts, size = quotient(filters, share), conv.window.size[0]
         slices = max(1, min(quotient(self.tiles, ROOM), quotient(CHUNKS, parts)))
-        kernel = WinogradProducts(self.data.step, ROOM, *self._shape(share))
+        kernel = WinogradProducts(self.data.step, ROOM, *self._shape(share), WHOLE)
+        if kernel.scratch(channels, filters, share) > MOST_ROOM:
+            kernel = replace(kernel, groups=THIRDS)
         sums = ("scratch.sums", "scratch.biases")
         tilings = (*self.data.arguments, *self.gradients.arguments)
         main = Launch(

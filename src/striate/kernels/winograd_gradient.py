@@ -11,12 +11,16 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd_sums import Products, Sums, position_stride, transform_back
+from striate.kernels.winograd_sums import ONES, Products, Sums, position_stride, transform_back
 from striate.kernels.winograd_tiles import NUMBERS, Tiling
 from striate.kernels.winograd_volumes import POSITIONS, TILE, Panels, transform_tiles
 
 SIZES = 8
 """The slot from which on the numbers of two tilings stand."""
+WHOLE = (tuple(range(TILE)),)
+THIRDS = ((0, 5), (1, 2), (3, 4))
+"""Rows of the 6x6 positions that a chunk transforms and multiplies at a time: in thirds, transformed
+tiles take less room. A point's row shares sums with its opposite's."""
 
 
 class WinogradProducts(NativeKernel, frozen=True):
@@ -24,7 +28,7 @@ class WinogradProducts(NativeKernel, frozen=True):
     `Tiling.arguments` of the patches of input and of the tiles of the output's gradient.
 
     One chunk is one slice of the tiles and one part of the filters: a few tiles at a time are
-    transformed to private memory and added to its sums, which stay in a cache. Sums are
+    transformed to private memory, a few positions at a time, and added to its sums. Sums are
     [slices][36][filters][channels] and [slices][filters].
 
     Attributes:
@@ -35,6 +39,7 @@ class WinogradProducts(NativeKernel, frozen=True):
         narrow: vectors of channels in the last panel, where it is not whole; else 0.
         bias: whether there is one.
         lanes: of a vector.
+        groups: rows of positions that are done at a time: `WHOLE` or `THIRDS`.
     """
 
     step: int
@@ -44,13 +49,18 @@ class WinogradProducts(NativeKernel, frozen=True):
     narrow: int
     bias: bool
     lanes: int
+    groups: tuple[tuple[int, ...], ...]
+
+    @property
+    def _panels(self) -> Panels:
+        return Panels(self.room, self.columns, TILE * len(self.groups[0]))
 
     def scratch(self, channels: int, filters: int, part: int) -> int:
         """Bytes of private memory, for so many filters in a part."""
-        panels = Panels(self.room, self.columns)
-        corner = max(TILE**2 * channels, self.step**2 * filters)
+        panels = self._panels
+        zeros = max(TILE * channels, self.step * filters)
         tiles: int = panels.size(channels) + panels.size(part)
-        return 4 * (self.columns + POSITIONS * self.lanes + corner + tiles)
+        return 4 * (self.columns + POSITIONS * self.lanes + zeros + tiles)
 
     def emit(self, e: Emitter) -> None:
         tiles, slices, share, parts = (e.argument(i) for i in range(4, SIZES))
@@ -61,25 +71,38 @@ class WinogradProducts(NativeKernel, frozen=True):
         own = depth, e.integer_minimum(filters - k, share)
         stride = position_stride(filters, depth)
         sums = Sums(e.pointer(2) + number * (stride * POSITIONS), depth, stride).at(k, 0)
-        zeros, room, panels = e.scratch, e.scratch + self.columns, Panels(self.room, self.columns)
+        zeros, room, panels = e.scratch, e.scratch + self.columns, self._panels
         fill(e, zeros, self.columns)
-        corner = e.integer_maximum(depth * TILE**2, filters * self.step**2)
-        patches = room + (corner + POSITIONS * e.lanes)
+        padding = e.integer_maximum(depth * TILE, filters * self.step)
+        patches = room + (padding + POSITIONS * e.lanes)
         gradients = patches + panels.size(depth)
+        volumes = (inputs, (e.pointer(0), patches)), (outputs, (e.pointer(1), gradients))
+        parts_of = (e.integer(0), depth), (k, own[1])
         start, stop = number * tiles // slices, (number + 1) * tiles // slices
-        with e.loop(stop, start=start, step=self.room) as first:
-            count = e.integer_minimum(stop - first, self.room)
-            some, every = (first, count), (e.integer(0), depth)
-            transform_tiles(e, inputs, (e.pointer(0), patches), some, every, panels, room)
-            part = (k, own[1])
-            transform_tiles(e, outputs, (e.pointer(1), gradients), some, part, panels, room)
-            begins = first.equals(start)
-            kept = (panels, own, count, begins, zeros, self.left, self.narrow)
+        with e.loop(stop, start=start, step=self.room) as first, e.loop(len(self.groups)) as group:
+            some = first, e.integer_minimum(stop - first, self.room)
+            for n, rows in enumerate(self.groups):
+                with e.when(group.equals(n)):
+                    for (tiling, memory), part in zip(volumes, parts_of, strict=True):
+                        transform_tiles(e, tiling, memory, some, part, panels, room, rows)
+            kept = (panels, own, some[1], first.equals(start), zeros, self.left, self.narrow)
             products = Products(e, patches, gradients, *kept, far=False)
-            with e.loop(POSITIONS) as position:
-                products.add(position, sums)
+            with e.loop(panels.positions) as place:
+                products.add(place, sums.of(self._position(e, group, place)))
             if self.bias:
-                products.add_biases(e.pointer(3) + (number * filters + k))
+                row = ONES // TILE
+                with_ones = next(n for n, rows in enumerate(self.groups) if row in rows)
+                ones = self.groups[with_ones].index(row) * TILE + ONES % TILE
+                with e.when(group.equals(with_ones)):
+                    products.add_biases(e.pointer(3) + (number * filters + k), ones)
+
+    def _position(self, e: Emitter, group: Value, place: Value) -> Value:
+        """Which of the 36 positions stands at a place of a group's panels."""
+        if self.groups == WHOLE:
+            return place
+        number = place // TILE
+        row = e.select(group.equals(0), number * (TILE - 1), group * 2 - 1 + number)
+        return row * TILE + place % TILE
 
 
 class WinogradGradientBack(NativeKernel, frozen=True):
@@ -165,7 +188,7 @@ class WinogradWholeGradient(NativeKernel, frozen=True):
             far=True,
         )
         with e.loop(POSITIONS) as position:
-            products.add(position, sums)
+            products.add(position, sums.of(position))
         to = e.pointer(2) + (k * (self.size**2 * channels) + c)
         transform_back(e, self.size, (sums, e.integer(1), 0), to, own, channels, between)
         if self.bias:

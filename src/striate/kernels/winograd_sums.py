@@ -74,10 +74,10 @@ class Products(Struct, frozen=True):
     narrow: int
     far: bool
 
-    def add(self, position: Value, sums: Sums) -> None:
-        """Add up the tiles for one position."""
+    def add(self, place: Value, to: Sums) -> None:
+        """Add up the tiles at one place of the panels, to the sums of its position."""
         e, (channels, filters), columns = self.e, self.own, self.panels.columns
-        here, to = position * self.panels.position, sums.of(position)
+        here = place * self.panels.position
         whole = channels // columns * columns
         with e.loop(filters, step=columns) as k:
             gradients = self.gradients + (k // columns * self.panels.panel + here)
@@ -145,12 +145,13 @@ class Products(Struct, frozen=True):
             for v, total in zip(vectors, line, strict=True):
                 place.store_vector(total, v)
 
-    def add_biases(self, sums: Pointer) -> None:
-        """Add up the transformed gradients where they are the sums of tiles."""
+    def add_biases(self, sums: Pointer, place: int = ONES) -> None:
+        """Add up the transformed gradients where they are the sums of tiles: at this place of the
+        panels, which hold all positions by default."""
         e, columns = self.e, self.panels.columns
         with e.loop(self.own[1], step=e.lanes) as k:
             panel = self.gradients + (k // columns * self.panels.panel + k % columns)
-            source, total = panel + self.panels.position * ONES, e.variable(e.splat(0.0))
+            source, total = panel + self.panels.position * place, e.variable(e.splat(0.0))
             with e.loop(self.tiles) as t:
                 total.value = total.value + source.vector(t * columns)
             before = e.select(self.begins, e.splat(0.0), sums.vector(k))

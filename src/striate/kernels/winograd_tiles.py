@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place, walk
-from striate.kernels.memory_ops import copy, fill
 from striate.kernels.values import Operand, Pointer, Value
 
 NUMBERS = 7
@@ -62,38 +61,38 @@ class Tiling(Struct, frozen=True):
         """A loop over tiles: its index from 0, and the tile's place among the tiles."""
         return walk(e, (self.rows, self.columns), first, count)
 
-    def patch(
-        self, e: Emitter, x: Pointer, tile: Place, room: Pointer, depth: Operand
-    ) -> tuple[Pointer, Value]:
-        """Where a tile's patch starts, and the distance of its rows.
-
-        A patch that lies inside the image is used where it is; of one that does not, the first
-        ``depth`` channels are copied to ``room`` with zeros around.
-        """
+    def patch(self, e: Emitter, x: Pointer, tile: Place, zeros: Pointer) -> Patch:
+        """The patch that a tile sees of x; ``zeros`` stand for a row of it in the padding."""
         top = tile.row * self.step - self.before[0]
         left = tile.column * self.step - self.before[1]
         volume = x + tile.image * (self.height * self.width * self.channels)
-        inside = (top >= 0) & (left >= 0)
-        inside = inside & (top <= self.height - self.size) & (left <= self.width - self.size)
-        with e.when(inside ^ True), e.loop(self.size) as i:
-            to = room + i * (self.size * self.channels)
-            self._patch_row(e, volume, top + i, left, to, depth)
-        start = volume + (top * self.width + left) * self.channels
-        stride = e.select(
-            inside, e.integer(self.width * self.channels), e.integer(self.size * self.channels)
-        )
-        return e.select_pointer(inside, start, room), stride
+        rows = []
+        for row in [top + i for i in range(self.size)]:
+            start = volume + (row * self.width + left) * self.channels
+            rows.append(e.select_pointer((row >= 0) & (row < self.height), start, zeros))
+        return Patch(e, tuple(rows), zeros, left, self.width, self.channels)
 
-    def _patch_row(
-        self, e: Emitter, volume: Pointer, row: Value, left: Value, to: Pointer, depth: Operand
-    ) -> None:
-        known = (row >= 0) & (row < self.height)
-        with e.loop(self.size) as j:
-            column = left + j
-            inside = known & (column >= 0) & (column < self.width)
-            target = to + j * self.channels
-            with e.when(inside):
-                source = volume + (row * self.width + column) * self.channels
-                copy(e, target, source, depth)
-            with e.when(inside ^ True):
-                fill(e, target, depth)
+
+class Patch(Struct, frozen=True):
+    """A patch of a volume where it lies, with padding around.
+
+    Attributes:
+        e: the emitter.
+        rows: where each one starts, or would start.
+        zeros: what is seen in the padding, as many as a row has values.
+        left: column of the volume that the patch starts with.
+        width, channels: of the volume.
+    """
+
+    e: Emitter
+    rows: tuple[Pointer, ...]
+    zeros: Pointer
+    left: Value
+    width: Operand
+    channels: Operand
+
+    def at(self, row: int, column: Value) -> Pointer:
+        """The first channel of a pixel."""
+        inside = (self.left + column >= 0) & (self.left + column < self.width)
+        start = self.e.select_pointer(inside, self.rows[row], self.zeros)
+        return start + column * self.channels

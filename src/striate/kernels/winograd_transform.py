@@ -39,10 +39,9 @@ def combine(e: Emitter, row: Row, values: Sequence[Value]) -> Value:
 def multiply(e: Emitter, matrix: Matrix, values: Sequence[Value]) -> list[Value]:
     """matrix · values."""
     columns = list(zip(*matrix, strict=True))
-    inputs = dict(_opposites(columns))
-    if inputs:
+    outputs, inputs = dict(_opposites(matrix)), dict(_opposites(columns))
+    if inputs and not outputs:
         return _with_opposite_inputs(e, columns, list(values), inputs)
-    outputs = dict(_opposites(matrix))
     found: dict[int, Value] = {}
     for i, j in outputs.items():
         even, odd = (combine(e, _every_second(matrix[i], start), values) for start in (0, 1))
@@ -84,20 +83,31 @@ def _every_second(row: Row, start: int) -> list[float]:
     return [value if i % 2 == start else 0.0 for i, value in enumerate(row)]
 
 
-def transform(e: Emitter, matrix: Matrix, load: Load, store: Store, between: Pointer) -> None:
+def transform(
+    e: Emitter,
+    matrix: Matrix,
+    load: Load,
+    store: Store,
+    between: Pointer,
+    rows: Sequence[int] | None = None,
+) -> None:
     """matrix · tile · matrixᵀ for one vector of channels.
 
     Args:
         e: the emitter.
         matrix: [out, in]; the tile is in x in.
         load: gives the tile's vector at (row, column): the column is a loop's index.
-        store: takes the result at (row, column): the row is a loop's index.
+        store: takes the result at (row, column): the row, counted among those that are wanted, is a
+            loop's index.
         between: room for out x in vectors.
+        rows: of the result that are wanted; all by default.
     """
-    many, few = len(matrix[0]), len(matrix)
+    wanted = matrix if rows is None else tuple(matrix[row] for row in rows)
+    many, few = len(matrix[0]), len(wanted)
     with e.loop(many) as column:
-        values = [load(column, i) for i in range(many)]
-        for i, value in enumerate(multiply(e, matrix, values)):
+        needed = [any(row[i] for row in wanted) for i in range(many)]
+        values = [load(column, i) if needed[i] else e.splat(0.0) for i in range(many)]
+        for i, value in enumerate(multiply(e, wanted, values)):
             between.store_vector(value, (column + i * many) * e.lanes)
     with e.loop(few) as out:
         values = [between.vector((out * many + j) * e.lanes) for j in range(many)]

@@ -8,13 +8,16 @@ several chunks need the same tiles, these are transformed once, by launches of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
+from striate.kernels.memory_ops import fill
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Matrix, minimal
-from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.winograd_tiles import Patch, Tiling
 from striate.kernels.winograd_transform import transform
 
 TILE = 6
@@ -31,10 +34,12 @@ class Panels(Struct, frozen=True):
     Attributes:
         room: tiles.
         columns: channels in a panel.
+        positions: that a panel holds.
     """
 
     room: Operand
     columns: int
+    positions: int = POSITIONS
 
     @property
     def position(self) -> Operand:
@@ -44,7 +49,7 @@ class Panels(Struct, frozen=True):
     @property
     def panel(self) -> Operand:
         """Floats from one panel to the next."""
-        return self.position * POSITIONS
+        return self.position * self.positions
 
     def size(self, channels: Operand) -> Operand:
         """Floats of all panels."""
@@ -68,7 +73,7 @@ class TransformTiles(NativeKernel, frozen=True):
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for a volume of this depth."""
-        return 4 * (POSITIONS * self.lanes + self.size**2 * channels)
+        return 4 * (POSITIONS * self.lanes + self.size * channels)
 
     def emit(self, e: Emitter) -> None:
         volume, to = e.pointer(0), e.pointer(1)
@@ -89,6 +94,7 @@ def transform_tiles(
     channels: tuple[Value, Value],
     panels: Panels,
     room: Pointer,
+    rows: Sequence[int] | None = None,
 ) -> None:
     """BT·d·B of patches of input, or G·dy·Gᵀ of tiles of a gradient.
 
@@ -99,43 +105,42 @@ def transform_tiles(
         tiles: the first, and how many.
         channels: the first, and how many; whole vectors.
         panels: where tiles go.
-        room: for 36 vectors and one tile with all channels.
+        room: for 36 vectors and one row of a tile with all channels.
+        rows: of the transformed tiles that are wanted; all by default.
     """
     (volume, to), (first, count) = volumes, channels
-    corner = room + POSITIONS * e.lanes
+    zeros = room + POSITIONS * e.lanes
+    fill(e, zeros, tiling.channels * tiling.size)
     with tiling.walk(e, *tiles) as (t, tile):
-        seen = tiling.patch(e, volume + first, tile, corner, count)
+        patch = tiling.patch(e, volume + first, tile, zeros)
         target = to + t * panels.columns
         with e.loop(count, step=panels.columns) as c:
             place = target + c // panels.columns * panels.panel
             vectors = e.integer_minimum(count - c, panels.columns)
             with e.loop(vectors, step=e.lanes) as v:
-                where = (seen[0] + (c + v), seen[1])
-                _transform_vector(e, tiling, where, place + v, panels, room)
+                _transform_vector(e, tiling, (patch, c + v), place + v, panels, room, rows)
 
 
 def _transform_vector(
     e: Emitter,
     tiling: Tiling,
-    tile_rows: tuple[Pointer, Value],
+    source: tuple[Patch, Value],
     to: Pointer,
     panels: Panels,
     between: Pointer,
+    rows: Sequence[int] | None,
 ) -> None:
-    """One vector of channels of one tile, given by its first value and the distance of its rows."""
-    (source, stride), depth = tile_rows, tiling.channels
-    rows = [stride * i for i in range(tiling.size)]
-    ahead = depth * (tiling.step * AHEAD)
+    """One vector of a tile's channels, from this channel of its patch on."""
+    (patch, channel), ahead = source, tiling.channels * (tiling.step * AHEAD)
 
     def load(column: Value, i: int) -> Value:
-        place = rows[i] + column * depth
-        e.prefetch(source + (place + ahead))
-        return source.vector(place)
+        e.prefetch(patch.rows[i] + (column * tiling.channels + channel + ahead))
+        return patch.at(i, column).vector(channel)
 
     def store(i: Value, j: int, value: Value) -> None:
         to.store_vector(value, (i * TILE + j) * panels.position)
 
-    transform(e, _matrix(tiling), load, store, between)
+    transform(e, _matrix(tiling), load, store, between, rows)
 
 
 def _matrix(tiling: Tiling) -> Matrix:
