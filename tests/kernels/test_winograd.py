@@ -45,6 +45,7 @@ def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
         ("30x30x16 -> CONV3-80", 2),
         ("7x9x16 -> CONV3-144", 2),
         ("10x10x48 -> CONV3-80", 2),
+        ("13x10x64 -> CONV3-64", 2),
         ("6x6x80 -> CONV3-176", 2),
         ("6x6x112 -> CONV3-144", 2),
         ("3x5x48 -> CONV5-112 P=2", 2),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from striate.check import check
@@ -11,13 +13,14 @@ from striate.layers import SoftmaxLoss
 from striate.notation import parse
 from striate.optimizers import optimizer
 from striate.pipeline import plan_net
-from striate.plan import Plan, Training, show_plan
+from striate.plan import Candidate, Plan, Task, Training, show_plan
+from striate.plan.choose import Measure
 
 
-def plan_of(text: str, training: bool, exact: bool = False) -> Plan:
+def plan_of(text: str, training: bool, exact: bool = False, measure: Measure | None = None) -> Plan:
     parts = Training(SoftmaxLoss(), optimizer("sgd")) if training else None
     checked = check(build(parse(f"INPUT 32x32x16 -> {text} -> FC 2")))
-    return plan_net(checked, 4, parts, host(), exact)
+    return plan_net(checked, 4, parts, host(), exact, measure)
 
 
 def names(plan: Plan) -> list[str]:
@@ -34,11 +37,33 @@ def test_the_output_of_the_conv_is_never_stored(training: bool) -> None:
 
 
 def test_backward_finds_the_winners_where_the_conv_has_saved_them() -> None:
+    # A single CONV makes its gradient by the filters alone; the POOL is as wide as its switches.
     plan = plan_of("CONV3-32 -> RELU -> POOL2", training=True)
-    backward = names(plan).index("pool1 + relu1 backward")
-    assert plan.bindings[backward]["saved.pooled"] == "conv1/pooled"
-    assert "x0" not in plan.bindings[backward]
     assert plan.buffers["conv1/pooled"].bytes == 4 * 16 * 16 * 32
+    backward = names(plan).index("conv1 + pool1 + relu1 backward")
+    assert plan.bindings[backward]["saved.pooled"] == "conv1/pooled"
+    assert plan.bindings[backward]["dy"] == "d:pool1"
+    assert "d:relu1" not in plan.offsets
+    assert "reads the pooled gradient and its switches (estimated" in show_plan(plan)
+
+
+def test_a_relu_in_front_of_the_conv_still_masks_its_gradient() -> None:
+    plan = plan_of("CONV3-32 -> RELU -> CONV3-32 -> RELU -> POOL2", training=True)
+    task = next(
+        c.task for c in plan.choices if c.task.kind == "backward" and c.task.node == "conv2"
+    )
+    assert task.name == "conv2 + pool1 + relu2 + relu1 backward"
+    assert task.detail["mask"]
+
+
+def test_the_gradient_is_pooled_back_apart_where_the_conv_is_not_winograds() -> None:
+    def measure(task: Task, candidates: Sequence[Candidate]) -> list[float]:
+        slow = "winograd" if task.kind == "backward" else "direct convolution"
+        return [2.0 if candidate.name == slow else 1.0 for candidate in candidates]
+
+    listed = names(plan_of("CONV3-32 -> RELU -> POOL2", training=True, measure=measure))
+    assert {"conv1 + relu1 + pool1 forward", "pool1 + relu1 backward"} <= set(listed)
+    assert "conv1 backward" in listed
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -110,8 +110,8 @@ for: their key is (kind, None)."""
 INTO_PARTS = (DirectForward, ProductForward, WinogradForward, DepthwiseForward)
 """Candidates that can write their output in a range of the channels of a larger volume."""
 
-POOLING = (WinogradForward,)
-"""Candidates that can pool their output before it is written."""
+POOLING = (WinogradForward, WinogradBackward)
+"""Candidates that can pool their output before it is written, or read its pooled gradient."""
 
 INEXACT = (WinogradForward, WinogradBackward)
 """Candidates whose rounding error is larger than that of plain sums of products."""

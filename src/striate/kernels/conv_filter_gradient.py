@@ -94,9 +94,8 @@ class FilterGradient(NativeKernel, frozen=True):
                 bias = total + sizes.cells * columns
                 pixels = rows * panel.columns
                 self._pack_gradients(e, (source + k, depth), gradients, pixels, left, bias)
-                following = source + (pixels * depth + first_block * columns)
-                last = (i + 1).equals(count)
-                ahead = e.select_pointer(last, following, source + (k + columns))
+                following = pixels * depth + first_block * columns
+                ahead = source + e.select((i + 1).equals(count), following, k + columns)
                 factors = band_input, gradients, ahead
                 if self.narrow:
                     with e.when(left <= e.lanes):
@@ -140,8 +139,11 @@ class FilterGradient(NativeKernel, frozen=True):
         sums: Pointer,
         vectors: int,
     ) -> None:
-        """All cells of so many vectors of filters, a tile of neighbouring cells at a time. The third
-        factor is what `_pack_gradients` reads next: each run asks for one vector of every pixel."""
+        """All cells of so many vectors of filters, a tile of neighbouring cells at a time.
+
+        The third factor is what `_pack_gradients` reads next: every run asks for one vector of each
+        pixel.
+        """
         panel, (source, dy, following), tile = sizes.panel, factors, e.isa.tile_rows
         cells, run = sizes.runs(self.run)
         whole = 0 if self.run == VALUE else run - self.left
@@ -153,7 +155,9 @@ class FilterGradient(NativeKernel, frozen=True):
             ahead = following + vector * e.lanes, sizes.depth
             if self.run != VALUE:
                 with e.loop(whole, step=tile) as c:
-                    self._tile(e, panel, (x + c, dy, ahead), rows, to + c * self.columns, (tile, vectors))
+                    self._tile(
+                        e, panel, (x + c, dy, ahead), rows, to + c * self.columns, (tile, vectors)
+                    )
             if self.left:
                 end = to + whole * self.columns
                 self._tile(e, panel, (x + whole, dy, ahead), rows, end, (self.left, vectors))

@@ -11,9 +11,10 @@ from striate.kernels.outputs import output_of
 from striate.kernels.rounding import quotient
 from striate.kernels.winograd_filter_pass import filter_gradient
 from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
-from striate.kernels.winograd_launches import Launches, convolution, tiling
-from striate.kernels.winograd_pool import WINDOW, TilePool
-from striate.kernels.winograd_volumes import POSITIONS, TILE
+from striate.kernels.winograd_launches import SWITCHES, Launches, convolution, tiling
+from striate.kernels.winograd_pool import TilePool
+from striate.kernels.winograd_tiles import TILE, WINDOW
+from striate.kernels.winograd_volumes import POSITIONS
 from striate.layers import Conv, Shape
 from striate.plan import Launch, Lowering, Task
 
@@ -102,8 +103,8 @@ class WinogradForward(Struct, frozen=True):
         y, pixel = output_of(task)
         pool = TilePool(cut.step, task.training) if "pool" in task.detail else None
         saved = {"pooled": task.batch * task.output.values // WINDOW**2} if pool else {}
-        switches = "saved.pooled" if pool and task.training else 0
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, switches)
+        switches = SWITCHES if pool and task.training else 0
+        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, switches, 0)
         last = (roles, relu, pixel, pool)
         launches, scratch = convolution(self.isa, task.batch, cut, task.output, *last)
         scratch["packed"] = blocks * POSITIONS * x.channels * columns * 4
@@ -121,7 +122,7 @@ class WinogradBackward(Struct, frozen=True):
         lanes, filters = self.isa.lanes, task.output.channels
         if x.channels % lanes or filters % lanes:
             return f"{x.channels} channels and {filters} filters are not whole vectors of {lanes}"
-        return unfit(task.what)
+        return unfit(task.what) or unpooled(self.isa, task)
 
     def cost(self, task: Task) -> float:
         (x,) = task.inputs
@@ -145,7 +146,8 @@ class WinogradBackward(Struct, frozen=True):
         before = (size - 1 - sides[0], size - 1 - sides[2])
         cut = tiling(task.output, x, before, size)
         mask = "x0" if task.detail.get("mask") else 0
-        roles = ("dy", "scratch.packed", 0, "dx0", mask)
+        switches = SWITCHES if "pool" in task.detail else 0
+        roles = ("dy", "scratch.packed", 0, "dx0", mask, switches)
         launches, scratch = convolution(self.isa, task.batch, cut, x, roles)
         packed = blocks * POSITIONS * conv.filters * columns * 4
         return (pack, *launches), {"packed": packed, **scratch}

@@ -145,6 +145,11 @@ class Emitter:
         kind, start = ELEMENTS[element], self.scratch + offset
         return Pointer(self, self.builder.bitcast(start.ir, kind.as_pointer()), kind)
 
+    def as_bytes(self, pointer: Pointer) -> Pointer:
+        """The same address, of bytes."""
+        kind = ELEMENTS["u8"]
+        return Pointer(self, self.builder.bitcast(pointer.ir, kind.as_pointer()), kind)
+
     def select_pointer(self, condition: Value, yes: Pointer, no: Pointer) -> Pointer:
         """One of two addresses of the same kind of element."""
         chosen = self.builder.select(condition.ir, yes.ir, no.ir)

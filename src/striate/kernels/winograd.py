@@ -15,8 +15,8 @@ from striate.kernels.micro_tile import LINE, Stream, dot_panels
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_output import Output, OutputTransform
 from striate.kernels.winograd_pool import TilePool
-from striate.kernels.winograd_tiles import Tiling
-from striate.kernels.winograd_volumes import POSITIONS, SKEW, TILE, Panels, transform_tiles
+from striate.kernels.winograd_tiles import NUMBERS, TILE, Source, Tiling
+from striate.kernels.winograd_volumes import POSITIONS, SKEW, Panels, transform_tiles
 
 SIZES = 14
 """The slot from which on a tiling's numbers stand."""
@@ -27,7 +27,8 @@ GROUP = 2
 class WinogradConvolution(NativeKernel, frozen=True):
     """x, transformed filters, bias, y, mask, tiles, micro-tiles that hold them, blocks that these
     are cut in, blocks of filters in a part, parts, filters, rows and columns of the output, values
-    from one of its pixels to the next, `Tiling.arguments`.
+    from one of its pixels to the next, `Tiling.arguments`, and the switches of a `Source` that is
+    pooled.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
     Where x is given transformed, it is what `TransformTiles` leaves.
@@ -36,6 +37,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
         room: the most tiles in a block.
         lanes: of a vector.
         given: whether x is transformed already.
+        pooled: whether x is a pooled gradient.
         step, columns, bias, relu, masked, pool: as in `OutputTransform`.
     """
 
@@ -48,6 +50,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
     masked: bool = False
     pool: TilePool | None = None
     given: bool = False
+    pooled: bool = False
 
     @property
     def _product_stride(self) -> int:
@@ -84,7 +87,9 @@ class WinogradConvolution(NativeKernel, frozen=True):
         else:
             panels, room = Panels(self.room, self.columns), between + self._transform.room(e.lanes)
             data = room + (channels * TILE + POSITIONS * e.lanes)
-            transform_tiles(e, tiling, (x, data), some, (e.integer(0), channels), panels, room)
+            volume = Source.read(e, 0, SIZES + NUMBERS if self.pooled else None)
+            whole = e.integer(0), channels
+            transform_tiles(e, tiling, (volume, data), some, whole, panels, room)
         size = channels * (POSITIONS * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)

@@ -16,7 +16,7 @@ from striate.kernels.winograd_gradient import (
     WinogradProducts,
     WinogradWholeGradient,
 )
-from striate.kernels.winograd_launches import Launches, tiling, transform
+from striate.kernels.winograd_launches import SWITCHES, Launches, tiling, transform
 from striate.kernels.winograd_sums import position_stride
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_volumes import POSITIONS, Panels
@@ -73,6 +73,11 @@ class _FilterGradient(Struct, frozen=True):
         patches, gradients = (4 * int(panels.size(depth)) for depth in self.depths)
         return {"patches": patches, "gradients": gradients}
 
+    @property
+    def switches(self) -> str | int:
+        """Of the gradient, if it is pooled; else 0."""
+        return SWITCHES if "pool" in self.task.detail else 0
+
     def _shape(self, part: int) -> tuple[int, tuple[int, int], int, bool, int]:
         """What the kernels' code depends on: columns, left, narrow, bias and lanes."""
         (channels, filters), isa = self.depths, self.isa
@@ -90,7 +95,9 @@ class _FilterGradient(Struct, frozen=True):
         chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (
             transform(isa, self.data, "x0", "scratch.patches", tiles, tiles),
-            transform(isa, self.gradients, "dy", "scratch.gradients", tiles, tiles),
+            transform(
+                *(isa, self.gradients, "dy", "scratch.gradients", tiles, tiles, self.switches)
+            ),
             Launch(kernel, chunks, (*roles, *sizes), room=room),
         )
         return launches, self.volumes
@@ -101,11 +108,12 @@ class _FilterGradient(Struct, frozen=True):
         share = min(filters, multiple(PART, isa.tile_columns))
         parts, size = quotient(filters, share), conv.window.size[0]
         slices = max(1, min(quotient(self.tiles, ROOM), quotient(CHUNKS, parts)))
-        kernel = WinogradProducts(self.data.step, ROOM, *self._shape(share), WHOLE)
+        shape = (*self._shape(share), WHOLE, self.switches != 0)
+        kernel = WinogradProducts(self.data.step, ROOM, *shape)
         if kernel.scratch(channels, filters, share) > MOST_ROOM:
             kernel = replace(kernel, groups=THIRDS)
         sums = ("scratch.sums", "scratch.biases")
-        tilings = (*self.data.arguments, *self.gradients.arguments)
+        tilings = (*self.data.arguments, *self.gradients.arguments, self.switches)
         main = Launch(
             *(kernel, slices * parts),
             ("x0", "dy", *sums, self.tiles, slices, share, parts, *tilings),

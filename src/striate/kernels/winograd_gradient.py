@@ -12,20 +12,21 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_sums import ONES, Products, Sums, position_stride, transform_back
-from striate.kernels.winograd_tiles import NUMBERS, Tiling
-from striate.kernels.winograd_volumes import POSITIONS, TILE, Panels, transform_tiles
+from striate.kernels.winograd_tiles import NUMBERS, TILE, Source, Tiling
+from striate.kernels.winograd_volumes import POSITIONS, Panels, transform_tiles
 
 SIZES = 8
 """The slot from which on the numbers of two tilings stand."""
 WHOLE = (tuple(range(TILE)),)
 THIRDS = ((0, 5), (1, 2), (3, 4))
-"""Rows of the 6x6 positions that a chunk transforms and multiplies at a time: in thirds, transformed
-tiles take less room. A point's row shares sums with its opposite's."""
+"""Rows of the 6x6 positions that a chunk transforms and multiplies at a time: in thirds, what is
+transformed takes less room. A point's row shares sums with its opposite's."""
 
 
 class WinogradProducts(NativeKernel, frozen=True):
     """x, dy, sums, sums for the bias, tiles, slices that they are cut in, filters in a part, parts,
-    `Tiling.arguments` of the patches of input and of the tiles of the output's gradient.
+    `Tiling.arguments` of the patches of input and of the tiles of the output's gradient, and the
+    switches of a gradient that is pooled.
 
     One chunk is one slice of the tiles and one part of the filters: a few tiles at a time are
     transformed to private memory, a few positions at a time, and added to its sums. Sums are
@@ -40,6 +41,7 @@ class WinogradProducts(NativeKernel, frozen=True):
         bias: whether there is one.
         lanes: of a vector.
         groups: rows of positions that are done at a time: `WHOLE` or `THIRDS`.
+        pooled: whether dy is a pooled gradient.
     """
 
     step: int
@@ -50,10 +52,15 @@ class WinogradProducts(NativeKernel, frozen=True):
     bias: bool
     lanes: int
     groups: tuple[tuple[int, ...], ...]
+    pooled: bool = False
 
     @property
     def _panels(self) -> Panels:
         return Panels(self.room, self.columns, TILE * len(self.groups[0]))
+
+    @property
+    def _switches(self) -> int | None:
+        return SIZES + 2 * NUMBERS if self.pooled else None
 
     def scratch(self, channels: int, filters: int, part: int) -> int:
         """Bytes of private memory, for so many filters in a part."""
@@ -76,7 +83,8 @@ class WinogradProducts(NativeKernel, frozen=True):
         padding = e.integer_maximum(depth * TILE, filters * self.step)
         patches = room + (padding + POSITIONS * e.lanes)
         gradients = patches + panels.size(depth)
-        volumes = (inputs, (e.pointer(0), patches)), (outputs, (e.pointer(1), gradients))
+        x, dy = (Source.read(e, *slots) for slots in ((0, None), (1, self._switches)))
+        volumes = (inputs, (x, patches)), (outputs, (dy, gradients))
         parts_of = (e.integer(0), depth), (k, own[1])
         start, stop = number * tiles // slices, (number + 1) * tiles // slices
         with e.loop(stop, start=start, step=self.room) as first, e.loop(len(self.groups)) as group:

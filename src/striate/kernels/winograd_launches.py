@@ -10,8 +10,8 @@ from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_output import TransformOutputs
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_positions import MultiplyPositions
-from striate.kernels.winograd_tiles import Tiling
-from striate.kernels.winograd_volumes import POSITIONS, TILE, Panels, TransformTiles
+from striate.kernels.winograd_tiles import TILE, Tiling
+from striate.kernels.winograd_volumes import POSITIONS, Panels, TransformTiles
 from striate.layers import Shape
 from striate.plan import At, Launch
 
@@ -29,6 +29,8 @@ may hold them."""
 CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
 
+SWITCHES = "saved.pooled"
+"""The switches of a max POOL that the CONV in front of it does."""
 TRANSFORMED = "scratch.transformed"
 """Where a transformed volume goes."""
 
@@ -53,17 +55,16 @@ def convolution(
     pixel: int | None = None,
     pool: TilePool | None = None,
 ) -> Launches:
-    """From a tiling of the input to a volume of shape y.
-
-    Block by block of tiles, which are transformed by their chunks or before; or position by
-    position: see `_Sizes`.
+    """From a tiling of the input to a volume of shape y: block by block of tiles, which are
+    transformed by their chunks or before, or position by position; see `_Sizes`.
 
     Args:
         isa: the target.
         batch: number of images.
         cut: the tiling.
         y: shape of the output.
-        roles: input, transformed filters, bias, output and mask; bias and mask may be 0.
+        roles: input, transformed filters, bias, output, mask, and the switches of an input that is
+            a pooled gradient; bias, mask and switches may be 0.
         relu: whether max(0, .) follows.
         pixel: values from one pixel of the output to the next; None if it is as deep as y.
         pool: what is left of the output, if not all; the mask are then its switches.
@@ -73,13 +74,15 @@ def convolution(
     volume = (y.channels, y.height, y.width, pixel or y.channels)
     if sizes.by_position:
         return _by_position(sizes, cut, roles, ending, volume)
-    before, scratch, columns = list[Launch](), dict[str, int](), isa.tile_columns
+    before, scratch, (*main_roles, switches) = list[Launch](), dict[str, int](), roles
     if sizes.given:
-        before.append(transform(isa, cut, roles[0], TRANSFORMED, sizes.tiles, sizes.all_room))
-        roles = (TRANSFORMED, *roles[1:])
+        room = sizes.all_room
+        before.append(transform(isa, cut, roles[0], TRANSFORMED, sizes.tiles, room, switches))
+        main_roles[0], switches = TRANSFORMED, 0
         scratch = {"transformed": sizes.transformed}
-    kernel = WinogradConvolution(cut.step, sizes.room, columns, isa.lanes, *ending, sizes.given)
-    arguments = (*roles, *sizes.blocks, *volume, *cut.arguments)
+    own = cut.step, sizes.room, isa.tile_columns, isa.lanes, *ending
+    kernel = WinogradConvolution(*own, sizes.given, switches != 0)
+    arguments = (*main_roles, *sizes.blocks, *volume, *cut.arguments, switches)
     main = Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels))
     return (*before, main), scratch
 
@@ -93,7 +96,7 @@ def _by_position(
 ) -> Launches:
     """Transforms, products, and transforms back, each over everything."""
     isa, columns, room = sizes.isa, sizes.isa.tile_columns, sizes.all_room
-    x, filters, bias, y, mask = roles
+    x, filters, bias, y, mask, switches = roles
     pieces = min(sizes.micro_tiles, quotient(4 * room * sizes.channels, POSITION_BYTES))
     share = quotient(sizes.tiles, CHUNKS)
     factors = (TRANSFORMED, filters, "scratch.products")
@@ -101,7 +104,7 @@ def _by_position(
     back = TransformOutputs(cut.step, columns, isa.lanes, *ending)
     to = ("scratch.products", bias, y, mask)
     launches = (
-        transform(isa, cut, x, TRANSFORMED, sizes.tiles, room),
+        transform(isa, cut, x, TRANSFORMED, sizes.tiles, room, switches),
         Launch(MultiplyPositions(columns), POSITIONS * pieces, (*factors, *numbers)),
         Launch(
             *(back, quotient(sizes.tiles, share)),
@@ -189,10 +192,17 @@ class _Sizes(Struct, frozen=True):
 
 
 def transform(
-    isa: Isa, cut: Tiling, volume: str | At | int, to: str, tiles: int, room: int
+    isa: Isa,
+    cut: Tiling,
+    volume: str | At | int,
+    to: str,
+    tiles: int,
+    room: int,
+    switches: str | At | int = 0,
 ) -> Launch:
-    """The transforms of all tiles of a volume, into `Panels` with so much room."""
-    kernel = TransformTiles(cut.step, cut.size, isa.tile_columns, isa.lanes)
+    """The transforms of all tiles of a volume, into `Panels` with so much room; with switches, the
+    volume is a pooled gradient."""
+    kernel = TransformTiles(cut.step, cut.size, isa.tile_columns, isa.lanes, switches != 0)
     share = quotient(tiles, CHUNKS)
-    arguments = (volume, to, tiles, share, room, *cut.arguments)
+    arguments = (volume, to, tiles, share, room, *cut.arguments, switches)
     return Launch(kernel, quotient(tiles, share), arguments, room=kernel.scratch(cut.channels))

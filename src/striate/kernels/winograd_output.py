@@ -12,9 +12,9 @@ from striate.kernels.memory_ops import copy
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_pool import TilePool
-from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.winograd_tiles import AHEAD, TILE, Tiling
 from striate.kernels.winograd_transform import Load, transform
-from striate.kernels.winograd_volumes import AHEAD, POSITIONS, TILE, Panels
+from striate.kernels.winograd_volumes import POSITIONS, Panels
 
 SIZES = 11
 """The slot from which on a tiling's numbers stand in the arguments of `TransformOutputs`."""

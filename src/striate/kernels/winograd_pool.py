@@ -8,10 +8,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.pool_forward import Total
 from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd_volumes import AHEAD
-
-WINDOW = 2
-"""Rows and columns of a window, and from one to the next."""
+from striate.kernels.winograd_tiles import AHEAD, WINDOW
 
 
 class Windows(Struct, frozen=True):

@@ -10,8 +10,9 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import Stream, sum_products
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import POINTS, minimal
+from striate.kernels.winograd_tiles import TILE
 from striate.kernels.winograd_transform import transform
-from striate.kernels.winograd_volumes import SKEW, TILE, Panels
+from striate.kernels.winograd_volumes import SKEW, Panels
 
 ONES = TILE + 1
 """The position of the point 1 in both directions: there a transformed tile is the sum of its

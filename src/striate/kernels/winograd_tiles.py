@@ -10,6 +10,12 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place, walk
 from striate.kernels.values import Operand, Pointer, Value
 
+TILE = 6
+"""Rows (and columns) of the largest patch."""
+AHEAD = 2
+"""Tiles by which memory is asked for before it is read or written."""
+WINDOW = 2
+"""Rows and columns of a POOL's window, and from one to the next."""
 NUMBERS = 7
 """Numbers of a tiling that are arguments of a launch."""
 
@@ -61,38 +67,108 @@ class Tiling(Struct, frozen=True):
         """A loop over tiles: its index from 0, and the tile's place among the tiles."""
         return walk(e, (self.rows, self.columns), first, count)
 
-    def patch(self, e: Emitter, x: Pointer, tile: Place, zeros: Pointer) -> Patch:
-        """The patch that a tile sees of x; ``zeros`` stand for a row of it in the padding."""
+    def patch(self, e: Emitter, source: Source, tile: Place, zeros: Pointer) -> Patch:
+        """The patch that a tile sees of a source; ``zeros`` stand for a row in the padding."""
         top = tile.row * self.step - self.before[0]
         left = tile.column * self.step - self.before[1]
-        volume = x + tile.image * (self.height * self.width * self.channels)
         rows = []
         for row in [top + i for i in range(self.size)]:
-            start = volume + (row * self.width + left) * self.channels
-            rows.append(e.select_pointer((row >= 0) & (row < self.height), start, zeros))
-        return Patch(e, tuple(rows), zeros, left, self.width, self.channels)
+            inside = (row >= 0) & (row < self.height)
+            rows.append(source.row(e, self, (tile.image, row, left), inside, zeros))
+        return Patch(e, tuple(rows), source.row_outside(e, zeros), left, self)
+
+
+class Source(Struct, frozen=True):
+    """What tiles are cut from: a volume; or, where a max POOL of 2x2 windows stands behind it, what
+    the POOL's backward pass would make of the pooled gradient.
+
+    Attributes:
+        x: the volume, or the pooled gradient.
+        switches: the number of the winning cell of each window, one byte; None if x is the volume.
+    """
+
+    x: Pointer
+    switches: Pointer | None = None
+
+    @classmethod
+    def read(cls, e: Emitter, volume: int, switches: int | None) -> Source:
+        """The source whose parts stand in these slots."""
+        return cls(e.pointer(volume), None if switches is None else e.pointer(switches, "u8"))
+
+    def at(self, channel: Value) -> Source:
+        """The same from a channel on."""
+        switches = None if self.switches is None else self.switches + channel
+        return Source(self.x + channel, switches)
+
+    def row(
+        self,
+        e: Emitter,
+        tiling: Tiling,
+        place: tuple[Value, Value, Value],
+        inside: Value,
+        zeros: Pointer,
+    ) -> PatchRow:
+        """A row of a patch, given by its image, row and first column, if that is inside."""
+        (image, row, left), outside = place, self.row_outside(e, zeros)
+        if self.switches is None or outside.switches is None:
+            start = ((image * tiling.height + row) * tiling.width + left) * tiling.channels
+            return PatchRow(e.select_pointer(inside, self.x + start, outside.x))
+        window = image * (tiling.height // WINDOW) + _window(row)
+        start = (window * (tiling.width // WINDOW) + _window(left)) * tiling.channels
+        return PatchRow(
+            e.select_pointer(inside, self.x + start, outside.x),
+            e.select_pointer(inside, self.switches + start, outside.switches),
+            (row & 1) * WINDOW,
+        )
+
+    def row_outside(self, e: Emitter, zeros: Pointer) -> PatchRow:
+        """A row of a patch in the padding."""
+        return PatchRow(zeros, None if self.switches is None else e.as_bytes(zeros))
+
+
+class PatchRow(Struct, frozen=True):
+    """Where a row of a patch starts in a `Source`, and the number of its windows' first cell in it.
+    Of windows, the first one is that of the row's first pixel."""
+
+    x: Pointer
+    switches: Pointer | None = None
+    cell: Value | None = None
 
 
 class Patch(Struct, frozen=True):
-    """A patch of a volume where it lies, with padding around.
+    """A patch of a source where it lies, with padding around.
 
     Attributes:
         e: the emitter.
-        rows: where each one starts, or would start.
-        zeros: what is seen in the padding, as many as a row has values.
+        rows: of the patch.
+        outside: a row in the padding.
         left: column of the volume that the patch starts with.
-        width, channels: of the volume.
+        tiling: whose patch it is.
     """
 
     e: Emitter
-    rows: tuple[Pointer, ...]
-    zeros: Pointer
+    rows: tuple[PatchRow, ...]
+    outside: PatchRow
     left: Value
-    width: Operand
-    channels: Operand
+    tiling: Tiling
 
-    def at(self, row: int, column: Value) -> Pointer:
-        """The first channel of a pixel."""
-        inside = (self.left + column >= 0) & (self.left + column < self.width)
-        start = self.e.select_pointer(inside, self.rows[row], self.zeros)
-        return start + column * self.channels
+    def load(self, number: int, column: Value, channel: Value) -> Value:
+        """A vector of a pixel's channels; what a later patch has there is asked for."""
+        e, tiling, row, outside = self.e, self.tiling, self.rows[number], self.outside
+        place, later = self.left + column, tiling.step * AHEAD
+        inside = (place >= 0) & (place < tiling.width)
+        x = e.select_pointer(inside, row.x, outside.x)
+        if row.switches is None or row.cell is None or outside.switches is None:
+            offset = column * tiling.channels + channel
+            e.prefetch(row.x + (offset + later * tiling.channels))
+            return x.vector(offset)
+        offset = (_window(place) - _window(self.left)) * tiling.channels + channel
+        e.prefetch(row.x + (offset + later // WINDOW * tiling.channels))
+        switches = e.select_pointer(inside, row.switches, outside.switches).vector(offset)
+        cell = e.splat(e.to_integer(row.cell + (place & 1), 8))
+        return e.select(switches.equals(cell), x.vector(offset), 0.0)
+
+
+def _window(place: Value) -> Value:
+    """The window of a row or column, which may lie up to `TILE` in front of the volume."""
+    return ((place + TILE) >> 1) - TILE // WINDOW

@@ -17,15 +17,12 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Matrix, minimal
-from striate.kernels.winograd_tiles import Patch, Tiling
+from striate.kernels.winograd_tiles import NUMBERS, TILE, Patch, Source, Tiling
 from striate.kernels.winograd_transform import transform
 
-TILE = 6
 POSITIONS = TILE * TILE
 SKEW = 16
 """Floats between positions, so that 36 of them do not fall on the same cache sets."""
-AHEAD = 2
-"""Tiles by which memory is asked for before it is read or written."""
 
 
 class Panels(Struct, frozen=True):
@@ -57,39 +54,42 @@ class Panels(Struct, frozen=True):
 
 
 class TransformTiles(NativeKernel, frozen=True):
-    """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`.
+    """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`, and
+    the switches of a `Source` that is pooled.
 
     Attributes:
         step: rows (and columns) from one tile to the next.
         size: rows (and columns) of what is transformed: 6 of an input, the step of a gradient.
         columns: channels in a panel.
         lanes: of a vector.
+        pooled: whether the volume is a pooled gradient.
     """
 
     step: int
     size: int
     columns: int
     lanes: int
+    pooled: bool = False
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for a volume of this depth."""
         return 4 * (POSITIONS * self.lanes + self.size * channels)
 
     def emit(self, e: Emitter) -> None:
-        volume, to = e.pointer(0), e.pointer(1)
+        source, to = Source.read(e, 0, 5 + NUMBERS if self.pooled else None), e.pointer(1)
         tiles, share, room = (e.argument(i) for i in range(2, 5))
         tiling = Tiling.read(e, 5, self.step, self.size)
         first = e.chunk * share
         count = e.integer_minimum(tiles - first, share)
         panels, whole = Panels(room, self.columns), (e.integer(0), tiling.channels)
         target = to + first * self.columns
-        transform_tiles(e, tiling, (volume, target), (first, count), whole, panels, e.scratch)
+        transform_tiles(e, tiling, (source, target), (first, count), whole, panels, e.scratch)
 
 
 def transform_tiles(
     e: Emitter,
     tiling: Tiling,
-    volumes: tuple[Pointer, Pointer],
+    volumes: tuple[Source, Pointer],
     tiles: tuple[Value, Value],
     channels: tuple[Value, Value],
     panels: Panels,
@@ -101,18 +101,19 @@ def transform_tiles(
     Args:
         e: the emitter.
         tiling: of the volume.
-        volumes: the volume, and where the first tile goes.
+        volumes: the source, and where the first tile goes.
         tiles: the first, and how many.
         channels: the first, and how many; whole vectors.
         panels: where tiles go.
         room: for 36 vectors and one row of a tile with all channels.
         rows: of the transformed tiles that are wanted; all by default.
     """
-    (volume, to), (first, count) = volumes, channels
+    (source, to), (first, count) = volumes, channels
+    source = source.at(first)
     zeros = room + POSITIONS * e.lanes
     fill(e, zeros, tiling.channels * tiling.size)
     with tiling.walk(e, *tiles) as (t, tile):
-        patch = tiling.patch(e, volume + first, tile, zeros)
+        patch = tiling.patch(e, source, tile, zeros)
         target = to + t * panels.columns
         with e.loop(count, step=panels.columns) as c:
             place = target + c // panels.columns * panels.panel
@@ -131,11 +132,10 @@ def _transform_vector(
     rows: Sequence[int] | None,
 ) -> None:
     """One vector of a tile's channels, from this channel of its patch on."""
-    (patch, channel), ahead = source, tiling.channels * (tiling.step * AHEAD)
+    patch, channel = source
 
     def load(column: Value, i: int) -> Value:
-        e.prefetch(patch.rows[i] + (column * tiling.channels + channel + ahead))
-        return patch.at(i, column).vector(channel)
+        return patch.load(i, column, channel)
 
     def store(i: Value, j: int, value: Value) -> None:
         to.store_vector(value, (i * TILE + j) * panels.position)

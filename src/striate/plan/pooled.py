@@ -1,18 +1,21 @@
 """Max POOLs done by the CONV in front of them, whose own output is then never stored.
 
-Backward finds the winners in the switches, and what a RELU in between has left above zero, too.
+Backward finds the winners in the switches, and what a RELU in between has left above zero, too; the
+CONV may read them itself, so that the gradient of its output is never stored either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from striate.layers import Conv, Pool
 from striate.plan.choose import Measure, choose
 from striate.plan.records import Candidate, Task
 
 NOTE = "pools what it computes, which is never stored ({})"
+NOTE_BACKWARD = "reads the pooled gradient and its switches ({})"
 SWITCHES = "saved.pooled"
 
 
@@ -28,13 +31,43 @@ def with_pools(
         conv = _writer(found, pool)
         if conv is None:
             continue
-        best = choose(conv, candidates(conv), measure)
-        both = _both(conv, pool, best.reason)
-        able = [c.name for c in candidates(both) if c.refuses(both) is None]
-        if best.native and best.candidate in able:
+        both = _able(conv, partial(_both, pool=pool), candidates, measure)
+        if both is not None:
             rest = (t for t in found if t is not pool)
             found = [both if t is conv else _backward(t, pool, conv) for t in rest]
+            found = _with_gradient(
+                found, pool, partial(_able, candidates=candidates, measure=measure)
+            )
     return found
+
+
+def _able(
+    task: Task,
+    merged: Callable[[Task, str], Task],
+    candidates: Callable[[Task], Iterable[Candidate]],
+    measure: Measure | None,
+) -> Task | None:
+    """A CONV's task merged with a POOL's, if the candidate that does the CONV best can do both."""
+    best = choose(task, candidates(task), measure)
+    both = merged(task, best.reason)
+    able = [c.name for c in candidates(both) if c.refuses(both) is None]
+    return both if best.native and best.candidate in able else None
+
+
+def _with_gradient(
+    tasks: list[Task], pool: Task, able: Callable[[Task, Callable[[Task, str], Task]], Task | None]
+) -> list[Task]:
+    """The tasks with the POOL's backward pass merged into that of the CONV in front of it, which
+    has done the POOL, where nobody else reads the gradient in between."""
+    gradient = next((t for t in tasks if (t.kind, t.node) == ("backward", pool.node)), None)
+    if gradient is None or "dx0" not in gradient.roles:
+        return tasks
+    volume = gradient.roles["dx0"]
+    users = [t for t in tasks if volume in t.roles.values()]
+    if len(users) != 2 or users[1].roles.get("dy") != volume:
+        return tasks
+    both = able(users[1], partial(_both_backward, gradient=gradient))
+    return [both if t is users[1] else t for t in tasks if t is not gradient] if both else tasks
 
 
 def _writer(tasks: Iterable[Task], pool: Task) -> Task | None:
@@ -47,12 +80,21 @@ def _writer(tasks: Iterable[Task], pool: Task) -> Task | None:
     return writer if made and alone and isinstance(writer.what, Conv) else None
 
 
-def _both(conv: Task, pool: Task, reason: str) -> Task:
+def _both(conv: Task, reason: str, pool: Task) -> Task:
     """One task for a CONV, whose candidate was chosen for a reason, and a POOL; its output is the
     CONV's, but y is the POOL's."""
     names = (*conv.detail.get("joined", ()), pool.node)
     facts = {"pool": pool.what, "joined": names, "note": NOTE.format(reason)}
     roles = {**conv.roles, "y": pool.roles["y"]}
+    return replace(conv, roles=roles, detail={**conv.detail, **facts})
+
+
+def _both_backward(conv: Task, reason: str, gradient: Task) -> Task:
+    """One backward task for a CONV and the POOL behind it; its output is the CONV's, but dy is the
+    POOL's."""
+    names = (gradient.node, *gradient.detail.get("joined", ()), *conv.detail.get("joined", ()))
+    facts = {"pool": gradient.what, "joined": names, "note": NOTE_BACKWARD.format(reason)}
+    roles = {**conv.roles, "dy": gradient.roles["dy"], SWITCHES: gradient.roles[SWITCHES]}
     return replace(conv, roles=roles, detail={**conv.detail, **facts})
 
 

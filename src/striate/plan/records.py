@@ -74,8 +74,8 @@ class Task:
             of a weight that a backward task updates, too; ``part`` says that y is a range of the
             channels of a deeper volume: its depth, and the channels in front; ``placed`` numbers
             the inputs of a CONCAT whose ``x`` is such a part; ``pool`` is the Layer that pools a
-            CONV's output before it is written to y; ``note`` is for the reason of the
-            choice.
+            CONV's output before it is written to y, and whose gradient dy is in the backward pass;
+            ``note`` is for the reason of the choice.
     """
 
     kind: str
