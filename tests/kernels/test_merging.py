@@ -55,7 +55,8 @@ def test_inference(text: str, expected: str) -> None:
         ("FC 64 -> RELU -> FC 2", "fc1 + relu1 forward"),
         ("FC 64 -> RELU -> FC 2", "fc2 + relu1 backward"),
         ("CONV3-64 -> RELU -> FC 64 -> FC 2", "fc1 + relu1 backward + update"),
-        ("CONV3-16 -> RELU -> POOL2 -> FC 2", "pool1 + relu1 backward"),
+        ("CONV1-16 -> RELU -> POOL2 -> FC 2", "pool1 + relu1 backward"),
+        ("CONV3-16 -> RELU -> POOL2 -> FC 2", "conv1 + pool1 + relu1 backward"),
     ],
 )
 def test_training(text: str, expected: str) -> None:

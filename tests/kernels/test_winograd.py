@@ -6,17 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_tasks import check, check_threads
+from conv_tasks import BATCH, arrays_of, check, check_threads, close
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_task import run_task
 
 from examples import example
 from isas import NATIVE, SHAPES
 from striate.kernels import Isa, candidates_for, host, target, winograd_launches
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
+from striate.kernels.winograd_filters import TransformFilters
 from striate.kernels.winograd_matrices import minimal
-from striate.layers import Conv, Shape, Window
+from striate.kernels.winograd_output import TransformOutputs
+from striate.kernels.winograd_positions import MultiplyPositions, MultiplyRows
+from striate.kernels.winograd_volumes import TransformTiles
+from striate.layers import Conv, Mode, Shape, Window
 from striate.plan import Task
 
 WINOGRAD = (WinogradForward, WinogradBackward)
@@ -87,6 +92,28 @@ def test_position_by_position(text: str, isa: Isa, monkeypatch: pytest.MonkeyPat
     conv, (x,) = example(text)
     assert check(WINOGRAD, conv, x, isa, TOLERANCE) >= 1
     check_threads(WINOGRAD, text)
+    # Where filters never change, they are transformed once instead.
+    arrays, _ = arrays_of(conv, x, BATCH)
+    roles = {role: role for role in arrays}
+    task = Task("forward", "conv1", conv, BATCH, (x,), conv.shape(x), False, roles)
+    kernels = [type(launch.kernel) for launch in WinogradForward(isa).lower(task).launches]
+    assert kernels == [TransformFilters, TransformTiles, MultiplyPositions, TransformOutputs]
+    weights = {role[2:]: a.astype(float) for role, a in arrays.items() if role[:2] == "w."}
+    y = conv.forward((arrays["x0"].astype(float),), weights, Mode())
+    close(run_task(task, WinogradForward(isa), arrays, isa, threads=3)["y"], y, TOLERANCE)
+
+
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_filters_are_transformed_row_by_row(by_rows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd_launches, "MOST_FILTERS", 0)
+    monkeypatch.setattr(winograd_launches, "FILTERS_WEIGH", 0 if by_rows else 1e9)
+    conv, (x,) = example("8x9x32 -> CONV3-80")
+    task = Task("forward", "conv1", conv, BATCH, (x,), conv.shape(x), True, {"y": "y"})
+    kernel = WinogradForward(host()).lower(task).launches[1].kernel
+    assert isinstance(kernel, MultiplyRows)
+    assert kernel.by_rows is by_rows
+    assert check(WINOGRAD, conv, x, host(), TOLERANCE) >= 1
+    check_threads(WINOGRAD, "8x9x32 -> CONV3-80")
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:

@@ -77,7 +77,7 @@ def test_the_examples_are_done_in_all_ways() -> None:
 
     kernels = {type(launch.kernel).__name__ for text in EXAMPLES for launch in of(text)}
     expected = {"WinogradConvolution", "WinogradProducts", "WinogradWholeGradient"}
-    assert {*expected, "MultiplyPositions", "TransformTiles"} <= kernels
+    assert {*expected, "MultiplyRows", "TransformTiles"} <= kernels
     groups = {len(getattr(launch.kernel, "groups", ())) for text in EXAMPLES for launch in of(text)}
     assert {1, 3} <= groups
 

@@ -10,13 +10,19 @@ from striate.kernels.isa import Isa
 from striate.kernels.outputs import output_of
 from striate.kernels.rounding import quotient
 from striate.kernels.winograd_filter_pass import filter_gradient
-from striate.kernels.winograd_filters import TransformFilters, TransformFlipped
-from striate.kernels.winograd_launches import SWITCHES, Launches, convolution, tiling
+from striate.kernels.winograd_filters import Filters
+from striate.kernels.winograd_launches import (
+    SWITCHES,
+    Launches,
+    Sizes,
+    convolution,
+    tiling,
+)
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import TILE, WINDOW
 from striate.kernels.winograd_volumes import POSITIONS
 from striate.layers import Conv, Shape
-from striate.plan import Launch, Lowering, Task
+from striate.plan import Lowering, Task
 
 SIZES = ((3, 3), (5, 5))
 TRANSFORM = 400
@@ -86,29 +92,30 @@ class WinogradForward(Struct, frozen=True):
         (x,) = task.inputs
         work = task.batch * task.what.macs(x)
         products = seconds(self.isa, work) * _fraction(self.isa, task.what, x, task.output)
-        made = _filter_seconds(task.what, x, task.training)
-        return products + made + pass_seconds(task)
+        made = task.training and not self._sizes(task).by_position
+        return products + _filter_seconds(task.what, x, made) + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
         return with_norm(self.isa, task, self._lower)
 
+    def _sizes(self, task: Task) -> Sizes:
+        (x,), y, window = task.inputs, task.output, task.what.window
+        cut = tiling(x, y, (window.sides[0], window.sides[2]), window.size[0])
+        return Sizes(self.isa, task.batch, cut, y)
+
     def _lower(self, task: Task) -> Lowering:
-        conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns
-        blocks = quotient(conv.filters, columns)
-        arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
-        size, sides = conv.window.size[0], conv.window.sides
-        pack = Launch(TransformFilters(size, self.isa.lanes), blocks, arguments, prepare=True)
-        cut = tiling(x, task.output, (sides[0], sides[2]), size)
+        conv, (x,) = task.what, task.inputs
+        own = conv.window.size[0], conv.filters, x.channels
+        filters = Filters(self.isa, *own, flipped=False, prepared=not task.training)
+        sizes = self._sizes(task)
         relu = task.detail.get("relu", False)
         y, pixel = output_of(task)
-        pool = TilePool(cut.step, task.training) if "pool" in task.detail else None
+        pool = TilePool(sizes.cut.step, task.training) if "pool" in task.detail else None
         saved = {"pooled": task.batch * task.output.values // WINDOW**2} if pool else {}
         switches = SWITCHES if pool and task.training else 0
-        roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, y, switches, 0)
-        last = (roles, relu, pixel, pool)
-        launches, scratch = convolution(self.isa, task.batch, cut, task.output, *last)
-        scratch["packed"] = blocks * POSITIONS * x.channels * columns * 4
-        return Lowering((pack, *launches), scratch=scratch, saved=saved if task.training else {})
+        roles = ("x0", "w.b" if conv.bias else 0, y, switches, 0)
+        launches, scratch = convolution(sizes, roles, filters, relu, pixel, pool)
+        return Lowering(launches, scratch=scratch, saved=saved if task.training else {})
 
 
 class WinogradBackward(Struct, frozen=True):
@@ -129,25 +136,27 @@ class WinogradBackward(Struct, frozen=True):
         work = task.batch * task.what.macs(x)
         by_data = _fraction(self.isa, task.what, task.output, x) if "dx0" in task.roles else 0
         by_filters = 1.1 * _fraction(self.isa, task.what, x, task.output)
-        made = _filter_seconds(task.what, x, made=True) if by_data else 0.0
-        return seconds(self.isa, work) * (by_data + by_filters) + made
+        made = not self._sizes(task).by_position
+        filters = _filter_seconds(task.what, x, made) if by_data else 0.0
+        return seconds(self.isa, work) * (by_data + by_filters) + filters
 
     def lower(self, task: Task) -> Lowering:
         launches, scratch = self._by_data(task) if "dx0" in task.roles else ((), {})
         more, partial = filter_gradient(self.isa, task)
         return Lowering((*launches, *more), scratch={**scratch, **partial})
 
+    def _sizes(self, task: Task) -> Sizes:
+        """Of the pass by the data."""
+        (x,), y, window = task.inputs, task.output, task.what.window
+        size, sides = window.size[0], window.sides
+        cut = tiling(y, x, (size - 1 - sides[0], size - 1 - sides[2]), size)
+        return Sizes(self.isa, task.batch, cut, x)
+
     def _by_data(self, task: Task) -> Launches:
-        conv, (x,), columns = task.what, task.inputs, self.isa.tile_columns
-        blocks = quotient(x.channels, columns)
-        arguments = ("w.w", "scratch.packed", conv.filters, x.channels)
-        size, sides = conv.window.size[0], conv.window.sides
-        pack = Launch(TransformFlipped(size), blocks, arguments)
-        before = (size - 1 - sides[0], size - 1 - sides[2])
-        cut = tiling(task.output, x, before, size)
+        conv, (x,) = task.what, task.inputs
+        own = conv.window.size[0], conv.filters, x.channels
+        filters = Filters(self.isa, *own, flipped=True, prepared=False)
         mask = "x0" if task.detail.get("mask") else 0
         switches = SWITCHES if "pool" in task.detail else 0
-        roles = ("dy", "scratch.packed", 0, "dx0", mask, switches)
-        launches, scratch = convolution(self.isa, task.batch, cut, x, roles)
-        packed = blocks * POSITIONS * conv.filters * columns * 4
-        return (pack, *launches), {"packed": packed, **scratch}
+        roles = ("dy", 0, "dx0", mask, switches)
+        return convolution(self._sizes(task), roles, filters)

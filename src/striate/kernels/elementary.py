@@ -62,8 +62,9 @@ def polynomial(e: Emitter, x: Value, coefficients: Iterable[float]) -> Value:
 def exp(e: Emitter, x: Value) -> Value:
     """e^x; 0 where that is below 2.5e-38."""
     rest, half = _exp_parts(e, x)
-    # Half of the power of two first, since 2^128 is no float but exp(88.7) is one.
-    result = (rest * half + half) * 2.0
+    # Half of the power of two first, since 2^128 is no float but exp(88.7) is one; never times the
+    # rest alone, which may be too small a number where the sum is not.
+    result = (rest + 1.0) * half * 2.0
     result = e.select(x < EXP_SMALLEST, 0.0, result)
     return e.select(x > EXP_LARGEST, INFINITY, result)
 

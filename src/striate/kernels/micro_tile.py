@@ -83,7 +83,10 @@ def dot_products(
 
 
 def dot_panels(
-    e: Emitter, factors: tuple[Pointer, Pointer], terms: tuple[Value, Value], ahead: Stream
+    e: Emitter,
+    factors: tuple[Pointer, Pointer],
+    terms: tuple[Value, Value],
+    ahead: Stream | None = None,
 ) -> list[list[Value]]:
     """Σ_i x[r, i]·w[i, k] of a whole micro-tile, where x lies in panels as wide as the tile.
 
@@ -100,9 +103,10 @@ def dot_panels(
     sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in rows]
     with e.loop(count, step=columns) as start:
         panel, weights = x + start // columns * distance, w + start * columns
-        lines = ahead.start + start * ahead.step
+        lines = None if ahead is None else ahead.start + start * ahead.step
         with e.loop(e.integer_minimum(count - start, columns)) as i:
-            e.prefetch(lines + i * ahead.step, level=2)
+            if ahead is not None and lines is not None:
+                e.prefetch(lines + i * ahead.step, level=2)
             e.prefetch(panel + (distance + i * LINE))
             loaded = [weights.vector(i * columns + v * e.lanes) for v in vectors]
             for r, row in enumerate(sums):

@@ -94,10 +94,8 @@ class _FilterGradient(Struct, frozen=True):
         sizes = (tiles, channels, filters, self.parts(part)[0], part, part)
         chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (
-            transform(isa, self.data, "x0", "scratch.patches", tiles, tiles),
-            transform(
-                *(isa, self.gradients, "dy", "scratch.gradients", tiles, tiles, self.switches)
-            ),
+            transform(isa, self.data, "x0", "patches", tiles, tiles),
+            transform(*(isa, self.gradients, "dy", "gradients", tiles, tiles, self.switches)),
             Launch(kernel, chunks, (*roles, *sizes), room=room),
         )
         return launches, self.volumes

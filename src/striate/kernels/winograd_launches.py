@@ -7,9 +7,10 @@ from msgspec import Struct
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import WinogradConvolution
+from striate.kernels.winograd_filters import Filters
 from striate.kernels.winograd_output import TransformOutputs
 from striate.kernels.winograd_pool import TilePool
-from striate.kernels.winograd_positions import MultiplyPositions
+from striate.kernels.winograd_positions import MultiplyPositions, MultiplyRows
 from striate.kernels.winograd_tiles import TILE, Tiling
 from striate.kernels.winograd_volumes import POSITIONS, Panels, TransformTiles
 from striate.layers import Shape
@@ -31,8 +32,10 @@ CHUNKS = 16
 
 SWITCHES = "saved.pooled"
 """The switches of a max POOL that the CONV in front of it does."""
-TRANSFORMED = "scratch.transformed"
-"""Where a transformed volume goes."""
+FILTERS_WEIGH = 2
+"""The time of reading filters, before they are multiplied, by that of tiles, beside products."""
+TRANSFORMED, PACKED, PRODUCTS = "transformed", "packed", "products"
+"""Scratch buffers: a transformed volume, transformed filters, what both give."""
 
 Launches = tuple[tuple[Launch, ...], dict[str, int]]
 """Launches, and the bytes of their scratch buffers."""
@@ -46,87 +49,122 @@ def tiling(x: Shape, y: Shape, before: tuple[int, int], size: int) -> Tiling:
 
 
 def convolution(
-    isa: Isa,
-    batch: int,
-    cut: Tiling,
-    y: Shape,
+    sizes: Sizes,
     roles: tuple[str | At | int, ...],
+    filters: Filters,
     relu: bool = False,
     pixel: int | None = None,
     pool: TilePool | None = None,
 ) -> Launches:
-    """From a tiling of the input to a volume of shape y: block by block of tiles, which are
-    transformed by their chunks or before, or position by position; see `_Sizes`.
+    """From a tiling of the input to an output: block by block of tiles, which are transformed by
+    their chunks or before, or position by position; see `Sizes`.
 
     Args:
-        isa: the target.
-        batch: number of images.
-        cut: the tiling.
-        y: shape of the output.
-        roles: input, transformed filters, bias, output, mask, and the switches of an input that is
-            a pooled gradient; bias, mask and switches may be 0.
+        sizes: of what is done.
+        roles: input, bias, output, mask, and the switches of an input that is a pooled gradient;
+            bias, mask and switches may be 0.
+        filters: that it is multiplied with.
         relu: whether max(0, .) follows.
         pixel: values from one pixel of the output to the next; None if it is as deep as y.
         pool: what is left of the output, if not all; the mask are then its switches.
     """
-    sizes = _Sizes(isa, batch * int(cut.per_image), int(cut.channels), y.channels)
-    ending = (roles[2] != 0, relu, roles[4] != 0 and pool is None, pool)
+    isa, cut, y = sizes.isa, sizes.cut, sizes.y
+    ending = (roles[1] != 0, relu, roles[3] != 0 and pool is None, pool)
     volume = (y.channels, y.height, y.width, pixel or y.channels)
     if sizes.by_position:
-        return _by_position(sizes, cut, roles, ending, volume)
-    before, scratch, (*main_roles, switches) = list[Launch](), dict[str, int](), roles
+        return _by_position(sizes, roles, filters, ending, volume)
+    x, *others, switches = roles
+    before, scratch = [filters.launch()], {PACKED: filters.transformed}
     if sizes.given:
-        room = sizes.all_room
-        before.append(transform(isa, cut, roles[0], TRANSFORMED, sizes.tiles, room, switches))
-        main_roles[0], switches = TRANSFORMED, 0
-        scratch = {"transformed": sizes.transformed}
+        before.append(transform(isa, cut, x, TRANSFORMED, sizes.tiles, sizes.all_room, switches))
+        x, switches = f"scratch.{TRANSFORMED}", 0
+        scratch[TRANSFORMED] = sizes.transformed
     own = cut.step, sizes.room, isa.tile_columns, isa.lanes, *ending
     kernel = WinogradConvolution(*own, sizes.given, switches != 0)
-    arguments = (*main_roles, *sizes.blocks, *volume, *cut.arguments, switches)
+    arguments = (x, f"scratch.{PACKED}", *others, *sizes.blocks, *volume, *cut.arguments, switches)
     main = Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels))
     return (*before, main), scratch
 
 
 def _by_position(
-    sizes: _Sizes,
-    cut: Tiling,
+    sizes: Sizes,
     roles: tuple[str | At | int, ...],
+    filters: Filters,
     ending: tuple[bool, bool, bool, TilePool | None],
     volume: tuple[int, ...],
 ) -> Launches:
     """Transforms, products, and transforms back, each over everything."""
-    isa, columns, room = sizes.isa, sizes.isa.tile_columns, sizes.all_room
-    x, filters, bias, y, mask, switches = roles
-    pieces = min(sizes.micro_tiles, quotient(4 * room * sizes.channels, POSITION_BYTES))
+    isa, cut, room = sizes.isa, sizes.cut, sizes.all_room
+    x, bias, y, mask, switches = roles
     share = quotient(sizes.tiles, CHUNKS)
-    factors = (TRANSFORMED, filters, "scratch.products")
-    numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
-    back = TransformOutputs(cut.step, columns, isa.lanes, *ending)
-    to = ("scratch.products", bias, y, mask)
+    back = TransformOutputs(cut.step, isa.tile_columns, isa.lanes, *ending)
+    to = (f"scratch.{PRODUCTS}", bias, y, mask)
+    products = 4 * int(Panels(room, isa.tile_columns).size(sizes.y.channels))
+    scratch = {TRANSFORMED: sizes.transformed, PRODUCTS: products}
+    before, multiply = list[Launch](), _rows(sizes, filters)
+    if filters.prepared:
+        before, multiply = [filters.launch()], _positions(sizes)
+        scratch[PACKED] = filters.transformed
     launches = (
+        *before,
         transform(isa, cut, x, TRANSFORMED, sizes.tiles, room, switches),
-        Launch(MultiplyPositions(columns), POSITIONS * pieces, (*factors, *numbers)),
+        multiply,
         Launch(
             *(back, quotient(sizes.tiles, share)),
             (*to, sizes.tiles, share, room, *volume, *cut.arguments),
         ),
     )
-    products = 4 * int(Panels(room, columns).size(sizes.filters))
-    return launches, {"transformed": sizes.transformed, "products": products}
+    return launches, scratch
 
 
-class _Sizes(Struct, frozen=True):
-    """How many tiles, channels and filters there are, and how they are cut in chunks.
+def _positions(sizes: Sizes) -> Launch:
+    """The products with transformed filters."""
+    pieces = quotient(4 * sizes.all_room * sizes.channels, POSITION_BYTES)
+    pieces = min(sizes.micro_tiles, pieces)
+    factors = (f"scratch.{name}" for name in (TRANSFORMED, PACKED, PRODUCTS))
+    numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
+    kernel = MultiplyPositions(sizes.isa.tile_columns)
+    return Launch(kernel, POSITIONS * pieces, (*factors, *numbers))
+
+
+def _rows(sizes: Sizes, filters: Filters) -> Launch:
+    """The products with filters that are transformed where they are multiplied."""
+    isa, own = sizes.isa, (filters.count, filters.channels)
+    values = filters.size**2 * filters.count * filters.channels
+    by_rows = sizes.transformed * filters.blocks > FILTERS_WEIGH * 4 * values * TILE
+    kernel = MultiplyRows(isa.tile_columns, filters.size, filters.flipped, by_rows)
+    factors = (f"scratch.{TRANSFORMED}", "w.w", f"scratch.{PRODUCTS}")
+    return Launch(
+        *(kernel, TILE * filters.blocks),
+        (*factors, sizes.micro_tiles, filters.blocks, *own),
+        room=kernel.scratch(isa.lanes, sizes.channels),
+    )
+
+
+class Sizes(Struct, frozen=True):
+    """What a convolution goes over, and how it is cut in chunks.
 
     Attributes:
         isa: the target.
-        tiles, channels, filters: how many there are.
+        batch: number of images.
+        cut: the tiling of the input.
+        y: shape of the output.
     """
 
     isa: Isa
-    tiles: int
-    channels: int
-    filters: int
+    batch: int
+    cut: Tiling
+    y: Shape
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of all images."""
+        return self.batch * int(self.cut.per_image)
+
+    @property
+    def channels(self) -> int:
+        """Of the input."""
+        return int(self.cut.channels)
 
     @property
     def micro_tiles(self) -> int:
@@ -136,7 +174,7 @@ class _Sizes(Struct, frozen=True):
     @property
     def filter_blocks(self) -> int:
         """Blocks of filters."""
-        return quotient(self.filters, self.isa.tile_columns)
+        return quotient(self.y.channels, self.isa.tile_columns)
 
     @property
     def all_room(self) -> int:
@@ -200,9 +238,9 @@ def transform(
     room: int,
     switches: str | At | int = 0,
 ) -> Launch:
-    """The transforms of all tiles of a volume, into `Panels` with so much room; with switches, the
-    volume is a pooled gradient."""
+    """The transforms of all tiles of a volume, to `Panels` with so much room in a scratch buffer;
+    with switches, the volume is a pooled gradient."""
     kernel = TransformTiles(cut.step, cut.size, isa.tile_columns, isa.lanes, switches != 0)
     share = quotient(tiles, CHUNKS)
-    arguments = (volume, to, tiles, share, room, *cut.arguments, switches)
+    arguments = (volume, f"scratch.{to}", tiles, share, room, *cut.arguments, switches)
     return Launch(kernel, quotient(tiles, share), arguments, room=kernel.scratch(cut.channels))

@@ -2,7 +2,8 @@
 
 Blocks of tiles would read all transformed filters once for each block. Here a position's tiles stay
 in the second-level cache while its filters pass by, once; what is paid for it is that transformed
-tiles and products go through memory.
+tiles and products go through memory. Filters that change with every step are transformed where they
+are multiplied, a row of positions at a time: of four times their size nothing goes through memory.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import Stream, dot_panels
+from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_filters import FilterTransform, transform_block, transform_flipped
+from striate.kernels.winograd_tiles import TILE
 from striate.kernels.winograd_volumes import POSITIONS, Panels
 
 
@@ -44,7 +48,57 @@ class MultiplyPositions(NativeKernel, frozen=True):
                 place = here + t * tile
                 ahead = Stream(following + t * depth * share, share)
                 totals = dot_panels(e, (data + place, weights), (depth, panels.panel), ahead)
-                target = products + (block * panels.panel + place)
-                for r, line in enumerate(totals):
-                    for v, total in enumerate(line):
-                        target.store_vector(total, r * self.columns + v * e.lanes)
+                store_tile(e, totals, products + (block * panels.panel + place))
+
+
+class MultiplyRows(NativeKernel, frozen=True):
+    """Transformed tiles, w [K, size, size, C], products, micro-tiles, blocks of filters, K, C.
+
+    Tiles and products lie as in `MultiplyPositions`. One chunk is one row of positions and one
+    block of filters, or of channels where these are the output.
+
+    Attributes:
+        columns: filters in a block, and channels in a panel.
+        size: rows (and columns) of a filter.
+        flipped: whether it is for backward-data: K is then what tiles are deep.
+        by_rows: whether chunks of one row of positions follow each other, which share its tiles;
+            else those of one block, which share its filters.
+    """
+
+    columns: int
+    size: int
+    flipped: bool
+    by_rows: bool
+
+    def scratch(self, lanes: int, depth: int) -> int:
+        """Bytes of private memory, for tiles of this depth."""
+        return 4 * TILE * (depth * self.columns + lanes * lanes)
+
+    def emit(self, e: Emitter) -> None:
+        data, w, products = (e.pointer(i) for i in range(3))
+        micro_tiles, blocks, filters, channels = (e.argument(i) for i in range(3, 7))
+        row, block = e.chunk % TILE, e.chunk // TILE
+        if self.by_rows:
+            row, block = e.chunk // blocks, e.chunk % blocks
+        transform, depth = FilterTransform(e, self.size, row), channels
+        given, room = (w, filters, channels), e.scratch
+        weights = room + TILE * e.lanes * e.lanes
+        if self.flipped:
+            depth = filters
+            transform_flipped(e, given, block, weights, transform)
+        else:
+            transform_block(e, given, block, weights, room, transform)
+        tile = e.isa.tile_rows * self.columns
+        panels = Panels(micro_tiles * e.isa.tile_rows, self.columns)
+        with e.loop(TILE) as p, e.loop(micro_tiles) as t:
+            place = (row * TILE + p) * panels.position + t * tile
+            factors = data + place, weights + p * depth * self.columns
+            totals = dot_panels(e, factors, (depth, panels.panel))
+            store_tile(e, totals, products + (block * panels.panel + place))
+
+
+def store_tile(e: Emitter, totals: list[list[Value]], target: Pointer) -> None:
+    """Write a micro-tile's sums, one row after the other."""
+    for r, line in enumerate(totals):
+        for v, total in enumerate(line):
+            target.store_vector(total, r * e.isa.tile_columns + v * e.lanes)
