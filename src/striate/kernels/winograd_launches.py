@@ -18,6 +18,8 @@ from striate.plan import At, Launch
 
 BLOCK = 24
 """Tiles in a block whose chunk transforms them: they stay in the second-level cache."""
+MOST_BLOCK = 600 * 2**10
+"""Bytes of such a block that still stay there beside products and filters."""
 POSITION_BYTES = 448 * 2**10
 """Bytes of a position's tiles that stay in the second-level cache while its filters pass by."""
 GIVEN_BLOCK = 96
@@ -200,8 +202,10 @@ class Sizes(Struct, frozen=True):
 
     @property
     def _are_few(self) -> bool:
-        """Whether tiles make so few blocks that filters have to be cut in many parts, too."""
-        return self._cut(BLOCK)[-1] > 2
+        """Whether tiles make so few blocks that filters have to be cut in many parts, too, or in
+        two that would both transform more than their caches hold."""
+        parts, bytes_of_block = self._cut(BLOCK)[-1], 4 * POSITIONS * BLOCK * self.channels
+        return parts > 2 or (parts == 2 and bytes_of_block > MOST_BLOCK)
 
     @property
     def room(self) -> int:
