@@ -19,9 +19,13 @@ import striate
 MODULES = ("striate", "torch", "jax", "onnxruntime", "openvino", "ncnn", "MNN")
 COMPILE = """
 import sys, time, striate
-net = striate.net(sys.argv[1]).init(seed=0)
+net = striate.net(sys.argv[1])
+if sys.argv[4] == "weights":
+    net.init(seed=0)
 began = time.perf_counter()
-net.compile(int(sys.argv[2]), training=True, threads=int(sys.argv[3]))
+from striate.pipeline import compile_net
+from striate.train.recipe import make_recipe
+compile_net(net.network, int(sys.argv[2]), make_recipe({}).make_training(), int(sys.argv[3]))
 print(time.perf_counter() - began)
 """
 
@@ -54,7 +58,8 @@ def _process(code: str) -> float:
 
 
 def compile_seconds(notation: str, batch: int, threads: int) -> dict[str, float]:
-    """Seconds of `compile` with an empty object cache, then with what that left there.
+    """Seconds of `compile` with an empty object cache, then with what that left there, then for a
+    net without weights.
 
     That is the whole call: what it imports, LLVM among it, and the weights, copied into new memory.
     """
@@ -63,8 +68,14 @@ def compile_seconds(notation: str, batch: int, threads: int) -> dict[str, float]
     with tempfile.TemporaryDirectory() as cache:
         environment = _environment(XDG_CACHE_HOME=cache)
         environment.pop("STRIATE_CACHE", None)
-        cold, warm = (
-            subprocess.run(words, check=True, capture_output=True, text=True, env=environment)
-            for _ in range(2)
+        first, cached, bare = (
+            subprocess.run(
+                [*words, kind], check=True, capture_output=True, text=True, env=environment
+            )
+            for kind in ("weights", "weights", "none")
         )
-    return {"first": float(cold.stdout), "cached": float(warm.stdout)}
+    return {
+        "first": float(first.stdout),
+        "cached": float(cached.stdout),
+        "bare": float(bare.stdout),
+    }

@@ -136,10 +136,10 @@ def _memory_rows(job: Record) -> Iterator[Row]:
 
 
 def _compile(jobs: Sequence[Record]) -> Iterator[str]:
-    head = ("training step of", "batch", "first s", "from the cache s")
+    head = ("training step of", "batch", "first s", "from the cache s", "without weights s")
+    times = ("first", "cached", "bare")
     rows = (
-        (job["net"], str(job["batch"]), *(_middle(job["runs"], n) for n in ("first", "cached")))
-        for job in jobs
+        (job["net"], str(job["batch"]), *(_middle(job["runs"], n) for n in times)) for job in jobs
     )
     yield from _table(head, rows)
 

@@ -79,12 +79,12 @@ def test_memory_compile_and_import(tables: ModuleType) -> None:
     run = {"peak_mb": 130.0, "before_mb": 30.0, "stepping_mb": 80.0}
     memory = {"kind": "memory", "net": "n", "batch": 8, "failed": {}, "missing": []}
     memory["runs"] = {"striate": [run], "torch": [run | {"stepping_mb": 180.0}]}
-    runs = [{"first": 3.0, "cached": 0.25}]
+    runs = [{"first": 3.0, "cached": 0.25, "bare": 0.125}]
     compiled = {"kind": "compile", "net": "n", "batch": 8, "runs": runs}
     lines = lines_of(tables, memory, compiled, {"kind": "import", "runs": {"striate": [0.1]}})
     assert "| n | 8 | striate | 130 | 100 | 50 | 1.00 |" in lines
     assert "| n | 8 | torch | 130 | 100 | 150 | 3.00 |" in lines
-    assert "| n | 8 | 3.00 | 0.25 |" in lines
+    assert "| n | 8 | 3.00 | 0.25 | 0.12 |" in lines
     assert lines[-1] == "| striate | 0.10 |"
 
 

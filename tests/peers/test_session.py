@@ -21,6 +21,15 @@ def test_a_library_that_computes_another_net_is_refused(tmp_path: Path) -> None:
         measure(case, lambda _: Session("1", lambda: wrong, lambda: wrong))
 
 
+def test_a_training_that_diverges_is_refused(tmp_path: Path) -> None:
+    write_case(tmp_path, striate.net("INPUT 4x4x1 -> FC 3").init(seed=0), 2)
+    case = Case(Job(str(tmp_path), "striate", True, 1, warm=2, fewest=3, seconds=0.0))
+    losses = iter([1.0, 2.0, 3.0, 4.0, 5.0, float("nan")])
+    session = Session("1", lambda: next(losses), lambda: case.scores)
+    with pytest.raises(DifferentNetError, match=r"its loss is nan after 5 steps"):
+        measure(case, lambda _: session)
+
+
 def test_calls_are_counted_by_number_and_time() -> None:
     done = []
     job = Job("", "striate", False, 1, fewest=3, seconds=0.0, most=9)
