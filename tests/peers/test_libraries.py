@@ -10,7 +10,7 @@ import pytest
 import striate
 from striate.peers import LIBRARIES, Job, write_case
 from striate.peers.case import Case
-from striate.peers.session import TOLERANCE, disagreement, measure
+from striate.peers.session import RATE, TOLERANCE, disagreement, measure
 
 NET = """
 INPUT 13x11x3 -> CONV5-8 -> RELU -> LRN5 alpha=0.5 -> POOL3 S=2 fit=ceil
@@ -47,7 +47,7 @@ def test_training_steps_find_the_same_losses(module: str, tmp_path: Path) -> Non
     case = case_of(tmp_path, module, training=True)
     found = measure(case, import_module(f"striate.peers.{module}").session)
     net = striate.load(tmp_path / "net.safetensors")
-    program = net.compile(3, training=True, optimizer="sgd,momentum=0.9", rate=0.01)
+    program = net.compile(3, training=True, optimizer="sgd,momentum=0.9", rate=RATE)
     ours = [program.step(case.images, case.labels) for _ in range(2)]
     assert found["losses"] == pytest.approx(ours, rel=1e-4)
     assert found["error"] < TOLERANCE
