@@ -108,6 +108,7 @@ class WinogradProducts(NativeKernel, frozen=True):
         """Which of the 36 positions stands at a place of a group's panels."""
         if self.groups == WHOLE:
             return place
+        # The first of the thirds has the outer rows, the others two neighbours each.
         number = place // TILE
         row = e.select(group.equals(0), number * (TILE - 1), group * 2 - 1 + number)
         return row * TILE + place % TILE
