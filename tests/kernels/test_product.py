@@ -16,6 +16,7 @@ from isas import NATIVE, SHAPES
 from striate.kernels import Isa, host, target
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_product import ProductBackward, ProductForward
+from striate.kernels.product_gradient import ProductGradient
 from striate.kernels.product_launch import BLOCK, Product, whole
 from striate.layers import Conv, Mode, Shape, Window
 from striate.plan import Task
@@ -152,3 +153,20 @@ def test_it_says_where_it_does_not_apply(text: str, why: str) -> None:
     task = Task("forward", "conv1", conv, 2, (x,), conv.shape(x), True, {})
     assert ProductForward(host()).refuses(task) == why
     assert ProductBackward(host()).refuses(task) == why
+
+
+@pytest.mark.parametrize(
+    ("text", "chunks"),
+    [
+        ("14x14x512 -> CONV1-64", 3 * 2),
+        ("7x7x832 -> CONV1-128", 4),
+        ("28x28x256 -> CONV1-64", 15),
+        ("7x7x64 -> CONV1-64", 1),
+    ],
+)
+def test_backward_filter_makes_chunks_for_threads(text: str, chunks: int) -> None:
+    """Parts of the positions times slices of the channels."""
+    conv, (x,) = example(text)
+    task = Task("backward", "conv1", conv, 8, (x,), conv.shape(x), True, {})
+    launches = ProductBackward(target("avx512")).lower(task).launches
+    assert [n.chunks for n in launches if isinstance(n.kernel, ProductGradient)] == [chunks]

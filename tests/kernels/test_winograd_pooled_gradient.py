@@ -27,6 +27,9 @@ EXAMPLES = [
     "6x6x112 -> CONV3-144",
     "6x8x16 -> CONV5-32",
     "2x2x16 -> CONV5-16 P=2",
+    "10x10x16 -> CONV5-16 P=0",
+    "8x8x16 -> CONV5-16 P=1",
+    "6x9x16 -> CONV5-16 P=4,0,1,0",
     "4x4x304 -> CONV3-304",
 ]
 """Among them tiles that the edges cut, positions in thirds, volumes transformed before, products

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from striate.check import check
-from striate.graph import build
+from striate.graph import Graph, Node, build
 from striate.kernels import host
-from striate.layers import SoftmaxLoss
+from striate.layers import Conv, Fc, Input, Pool, Relu, Shape, SoftmaxLoss, Sum, Window
 from striate.notation import parse
 from striate.optimizers import optimizer
 from striate.pipeline import plan_net
@@ -64,6 +64,24 @@ def test_the_gradient_is_pooled_back_apart_where_the_conv_is_not_winograds() -> 
     listed = names(plan_of("CONV3-32 -> RELU -> POOL2", training=True, measure=measure))
     assert {"conv1 + relu1 + pool1 forward", "pool1 + relu1 backward"} <= set(listed)
     assert "conv1 backward" in listed
+
+
+def test_a_shared_gradient_is_read_before_it_is_changed() -> None:
+    # The SUM's inputs share a gradient, which the RELU masks between the POOL's and the CONV's turn.
+    nodes = (
+        Node("input", Input(Shape(8, 8, 16)), ()),
+        Node("a", Conv(16, Window((3, 3), pad=(1, 1, 1, 1))), ("input",)),
+        Node("b", Conv(16, Window((1, 1), (2, 2), fit="floor")), ("input",)),
+        Node("r", Relu(), ("b",)),
+        Node("p", Pool(), ("a",)),
+        Node("s", Sum(), ("p", "r")),
+        Node("fc", Fc(2), ("s",)),
+    )
+    parts = Training(SoftmaxLoss(), optimizer("sgd"))
+    plan = plan_net(check(Graph(nodes)), 4, parts, host())
+    backward = {c.task.node: c.task for c in plan.choices if c.task.kind == "backward"}
+    assert backward["p"].roles["dy"] == backward["r"].roles["dy"] == backward["r"].roles["dx0"]
+    assert list(backward) == ["fc", "s", "p", "r", "b", "a"]
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -141,8 +141,8 @@ class FilterGradient(NativeKernel, frozen=True):
     ) -> None:
         """All cells of so many vectors of filters, a tile of neighbouring cells at a time.
 
-        The third factor is what `_pack_gradients` reads next: every run asks for one vector of each
-        pixel.
+        The third factor is what `_pack_gradients` reads next: while a run is summed up, one vector
+        of each pixel is asked for, with the next run the other.
         """
         panel, (source, dy, following), tile = sizes.panel, factors, e.isa.tile_rows
         cells, run = sizes.runs(self.run)

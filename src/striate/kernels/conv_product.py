@@ -173,7 +173,8 @@ class ProductBackward(Struct, frozen=True):
 
 def _slices_taken(conv: Conv, x: Shape, slices: int, filters: int, shares: int) -> int:
     """Slices of all cells that a chunk takes for so many filters, in equal numbers: as many as the
-    cache holds sums of, and fewer where so many shares of the work are few chunks."""
+    cache holds sums of, and fewer where that makes few chunks. ``shares`` is how many chunks there
+    would be if each took all slices."""
     every = conv.window.cells * slices
     least = quotient(4 * conv.window.cells * x.channels * filters, MOST_SUMS)
     least = min(max(least, quotient(FEWEST_CHUNKS, shares)), every)

@@ -12,7 +12,6 @@ from striate.kernels.rounding import quotient
 from striate.kernels.winograd_filter_pass import filter_gradient
 from striate.kernels.winograd_filters import Filters
 from striate.kernels.winograd_launches import (
-    SWITCHES,
     Launches,
     Sizes,
     convolution,
@@ -22,7 +21,7 @@ from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import TILE, WINDOW
 from striate.kernels.winograd_volumes import POSITIONS
 from striate.layers import Conv, Shape
-from striate.plan import Lowering, Task
+from striate.plan import SWITCHES, Lowering, Task
 
 SIZES = ((3, 3), (5, 5))
 TRANSFORM = 400
@@ -71,7 +70,8 @@ def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
 
 def _filter_seconds(conv: Conv, x: Shape, made: bool) -> float:
     """What transformed filters that no cache holds take beyond the filters themselves, which other
-    ways read: they are read once, and, if they are made at every call, written before."""
+    ways read: they are read once, and, if they are made at every call, written before. To transform
+    them where they are multiplied takes about as long as to read them."""
     size = 4 * (POSITIONS - conv.window.cells) * x.channels * conv.filters
     return (2 if made else 1) * max(0, size - CACHED) / BYTES_PER_SECOND
 

@@ -9,7 +9,7 @@ from striate.kernels.sweeps import bands
 from striate.layers import Relu, Shape
 from striate.layers.options import Pair, Sides
 from striate.layers.pool import Pool
-from striate.plan.records import Launch, Lowering, Task
+from striate.plan.records import SWITCHES, Launch, Lowering, Task
 
 BYTE_CELLS = 255
 """A window of more cells than this needs a switch of four bytes."""
@@ -30,7 +30,7 @@ def lower_pool(isa: Isa, task: Task) -> Lowering:
         rectified=bool(saved) and wins_only_above_zero(task),
     )
     rows = task.batch * y.height
-    role = "saved.pooled" if saved else 0
+    role = SWITCHES if saved else 0
     arguments = ("x0", "y", role, *_sizes(x, y), rows, bands(rows))
     kept = {"pooled": task.batch * y.values * ELEMENT_BYTES[saved]} if saved else {}
     return Lowering((Launch(kernel, bands(rows), arguments),), saved=kept)
@@ -44,7 +44,7 @@ def lower_pool_backward(isa: Isa, task: Task) -> Lowering:
     saved = _saved(pool, x)
     kernel = PoolBackward(*_fields(pool, x), tail=x.channels % isa.lanes, saved=saved)
     rows = task.batch * x.height
-    role = "saved.pooled" if saved else 0
+    role = SWITCHES if saved else 0
     source = "x0" if pool.kind == "l2" else 0
     arguments = ("dy", "dx0", role, source, *_sizes(x, y), rows, bands(rows))
     return Lowering((Launch(kernel, bands(rows), arguments),))

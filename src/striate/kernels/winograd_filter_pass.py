@@ -16,16 +16,17 @@ from striate.kernels.winograd_gradient import (
     WinogradProducts,
     WinogradWholeGradient,
 )
-from striate.kernels.winograd_launches import SWITCHES, Launches, tiling, transform
+from striate.kernels.winograd_launches import Launches, tiling, transform
 from striate.kernels.winograd_sums import position_stride
 from striate.kernels.winograd_tiles import Tiling
 from striate.kernels.winograd_volumes import POSITIONS, Panels
-from striate.plan import Launch, Task
+from striate.plan import SWITCHES, Launch, Task
 
 ROOM = 48
 """Tiles that a chunk transforms at a time: they stay in the second-level cache."""
 MOST_ROOM = 576 * 2**10
-"""Bytes of tiles beside which their sums still find room there; more are transformed in thirds."""
+"""Bytes of private memory, for tiles most of all, beside which their sums find room in the
+second-level cache; where it were more, tiles are transformed in thirds."""
 PART, LEAST_PART = 64, 32
 """Filters, and channels, of a part: its sums stay in the second-level cache. Where that makes too
 few parts to share, they are smaller."""

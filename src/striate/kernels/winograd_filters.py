@@ -44,11 +44,11 @@ class FilterTransform(Struct, frozen=True):
         if self.row is None:
             halves = [multiply(self.e, matrix, column) for column in by_columns]
         else:
-            halves = [[self._along(self.row, column)] for column in by_columns]
+            halves = [[self._one_row(self.row, column)] for column in by_columns]
         rows = zip(*halves, strict=True)
         return [position for row in rows for position in multiply(self.e, matrix, row)]
 
-    def _along(self, row: Value, column: tuple[Value, ...]) -> Value:
+    def _one_row(self, row: Value, column: tuple[Value, ...]) -> Value:
         """One row of G times a column."""
         e, matrix = self.e, minimal(TILE + 1 - self.size, self.size).filter
         total = e.splat(0.0)

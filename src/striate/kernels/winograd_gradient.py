@@ -29,7 +29,7 @@ class WinogradProducts(NativeKernel, frozen=True):
     switches of a gradient that is pooled.
 
     One chunk is one slice of the tiles and one part of the filters: a few tiles at a time are
-    transformed to private memory, a few positions at a time, and added to its sums. Sums are
+    transformed to private memory, all or some positions at a time, and added to its sums. Sums are
     [slices][36][filters][channels] and [slices][filters].
 
     Attributes:

@@ -32,10 +32,9 @@ may hold them."""
 CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
 
-SWITCHES = "saved.pooled"
-"""The switches of a max POOL that the CONV in front of it does."""
 FILTERS_WEIGH = 2
-"""The time of reading filters, before they are multiplied, by that of tiles, beside products."""
+"""A byte of filters, which is read before anything can be multiplied, costs as much as so many bytes
+of tiles, which are read while products are summed up."""
 TRANSFORMED, PACKED, PRODUCTS = "transformed", "packed", "products"
 """Scratch buffers: a transformed volume, transformed filters, what both give."""
 
@@ -190,8 +189,8 @@ class Sizes(Struct, frozen=True):
 
     @property
     def by_position(self) -> bool:
-        """Whether no cache holds the filters, or tiles are too few to share, and yet no cache holds
-        them transformed, for every part of the filters."""
+        """Whether no cache holds the filters, or tiles are too few to share, or too large for the
+        chunks of two parts, and yet no cache holds all of them transformed for every part."""
         filters = POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
         return filters > MOST_FILTERS or (self._are_few and self.transformed > MOST_GIVEN)
 

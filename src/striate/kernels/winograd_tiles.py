@@ -127,8 +127,8 @@ class Source(Struct, frozen=True):
 
 
 class PatchRow(Struct, frozen=True):
-    """Where a row of a patch starts in a `Source`, and the number of its windows' first cell in it.
-    Of windows, the first one is that of the row's first pixel."""
+    """Where a row of a patch starts in a `Source`. In a pooled one, that is the window that holds
+    the row's first pixel; ``cell`` is the number of a window's first cell in this row."""
 
     x: Pointer
     switches: Pointer | None = None
@@ -153,7 +153,8 @@ class Patch(Struct, frozen=True):
     tiling: Tiling
 
     def load(self, number: int, column: Value, channel: Value) -> Value:
-        """A vector of a pixel's channels; what a later patch has there is asked for."""
+        """A vector of the channels of a pixel, given by the number of its row and by its column;
+        what a later patch has there is asked for."""
         e, tiling, row, outside = self.e, self.tiling, self.rows[number], self.outside
         place, later = self.left + column, tiling.step * AHEAD
         inside = (place >= 0) & (place < tiling.width)

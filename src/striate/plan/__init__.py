@@ -4,6 +4,7 @@ from striate.plan.make import make_plan
 from striate.plan.records import (
     ALIGNMENT,
     CONTROL_WORDS,
+    SWITCHES,
     At,
     Buffer,
     Candidate,
@@ -20,6 +21,7 @@ from striate.plan.show import show_plan
 __all__ = [
     "ALIGNMENT",
     "CONTROL_WORDS",
+    "SWITCHES",
     "At",
     "Buffer",
     "Candidate",

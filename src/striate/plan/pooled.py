@@ -12,11 +12,10 @@ from functools import partial
 
 from striate.layers import Conv, Pool
 from striate.plan.choose import Measure, choose
-from striate.plan.records import Candidate, Task
+from striate.plan.records import SWITCHES, Candidate, Task
 
 NOTE = "pools what it computes, which is never stored ({})"
 NOTE_BACKWARD = "reads the pooled gradient and its switches ({})"
-SWITCHES = "saved.pooled"
 
 
 def with_pools(
@@ -25,7 +24,7 @@ def with_pools(
     measure: Measure | None = None,
 ) -> list[Task]:
     """The tasks with every max POOL merged into a CONV's, where the candidate that does the CONV
-    best can do both."""
+    best can do both; in the backward pass, too."""
     found = list(tasks)
     for pool in [t for t in found if t.kind == "forward" and isinstance(t.what, Pool)]:
         conv = _writer(found, pool)
@@ -58,13 +57,17 @@ def _with_gradient(
     tasks: list[Task], pool: Task, able: Callable[[Task, Callable[[Task, str], Task]], Task | None]
 ) -> list[Task]:
     """The tasks with the POOL's backward pass merged into that of the CONV in front of it, which
-    has done the POOL, where nobody else reads the gradient in between."""
+    has done the POOL, where nobody else reads the gradient in between, and nobody may change the
+    pooled one before the CONV reads it."""
     gradient = next((t for t in tasks if (t.kind, t.node) == ("backward", pool.node)), None)
     if gradient is None or "dx0" not in gradient.roles:
         return tasks
-    volume = gradient.roles["dx0"]
+    volume, pooled = gradient.roles["dx0"], gradient.roles["dy"]
     users = [t for t in tasks if volume in t.roles.values()]
     if len(users) != 2 or users[1].roles.get("dy") != volume:
+        return tasks
+    between = tasks[tasks.index(gradient) + 1 : tasks.index(users[1])]
+    if any(pooled in task.roles.values() for task in between):
         return tasks
     both = able(users[1], partial(_both_backward, gradient=gradient))
     return [both if t is users[1] else t for t in tasks if t is not gradient] if both else tasks

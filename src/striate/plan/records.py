@@ -18,6 +18,9 @@ CONTROL_WORDS = 16
 """The control block's words before the random keys: 0 the rate, 1 the scale of the gradients, 2 the
 step's number (an integer, from 1), 3 and on the optimizer's coefficients of this step."""
 
+SWITCHES = "saved.pooled"
+"""The role of a max POOL's switches: one byte for each window, the number of the winning cell."""
+
 
 @dataclass(frozen=True)
 class Buffer:

@@ -15,7 +15,7 @@ import numpy as np
 
 from striate.kernels import Isa, Library, cache_folder, source_digest
 from striate.layers import Layer
-from striate.plan import Buffer, Candidate, Choice, Plan, Task
+from striate.plan import SWITCHES, Buffer, Candidate, Choice, Plan, Task
 from striate.plan.memory import sequence
 from striate.run.call import Caller
 from striate.run.memory import Memory
@@ -103,6 +103,8 @@ def _alone(task: Task, candidate: Candidate) -> Plan:
 def _bytes(task: Task, role: str) -> int:
     """The size of what a role of a layer's task names."""
     kind, _, name = role.partition(".")
+    if role == SWITCHES:
+        return task.batch * task.output.values
     if name:
         layer: Layer = task.what if kind != "n" else task.detail["norm"]
         shapes = task.inputs if kind != "n" else (task.output,)
