@@ -29,7 +29,7 @@ EXAMPLES = [
     "2x2x16 -> CONV5-16 P=2",
     "10x10x16 -> CONV5-16 P=0",
     "8x8x16 -> CONV5-16 P=1",
-    "6x9x16 -> CONV5-16 P=4,0,1,0",
+    "9x6x16 -> CONV5-16 P=4,0,1,0",
     "4x4x304 -> CONV3-304",
 ]
 """Among them tiles that the edges cut, positions in thirds, volumes transformed before, products

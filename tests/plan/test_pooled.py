@@ -67,7 +67,7 @@ def test_the_gradient_is_pooled_back_apart_where_the_conv_is_not_winograds() -> 
 
 
 def test_a_shared_gradient_is_read_before_it_is_changed() -> None:
-    # The SUM's inputs share a gradient, which the RELU masks between the POOL's and the CONV's turn.
+    # The SUM's inputs share a gradient, which the RELU masks between the turns of POOL and CONV.
     nodes = (
         Node("input", Input(Shape(8, 8, 16)), ()),
         Node("a", Conv(16, Window((3, 3), pad=(1, 1, 1, 1))), ("input",)),

@@ -33,8 +33,8 @@ CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
 
 FILTERS_WEIGH = 2
-"""A byte of filters, which is read before anything can be multiplied, costs as much as so many bytes
-of tiles, which are read while products are summed up."""
+"""A byte of filters, which is read before anything can be multiplied, costs as much as so many
+bytes of tiles, which are read while products are summed up."""
 TRANSFORMED, PACKED, PRODUCTS = "transformed", "packed", "products"
 """Scratch buffers: a transformed volume, transformed filters, what both give."""
 

@@ -3,8 +3,8 @@
 Blocks of tiles would read all transformed filters once for each block. Where these are prepared, a
 position's tiles stay in the second-level cache while its filters pass by, once
 (`MultiplyPositions`). Filters that change with every step are transformed where they are
-multiplied, a row of positions at a time (`MultiplyRows`): transformed, 3x3 filters are four times as
-large, and that never goes through memory. What is paid for both is that transformed tiles and
+multiplied, a row of positions at a time (`MultiplyRows`): transformed, 3x3 filters are four times
+as large, and that never goes through memory. What is paid for both is that transformed tiles and
 products do.
 """
 

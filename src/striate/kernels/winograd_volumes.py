@@ -2,8 +2,9 @@
 
 Transformed tiles lie in panels of as many channels as a micro-tile has columns:
 [panels][36][tiles][columns], or as many positions as are done at a time, so that what a matrix
-product reads of a position is one piece of memory. A chunk that has all filters transforms what it needs by itself, in private memory. Where
-several chunks need the same tiles, these are transformed once, by launches of their own.
+product reads of a position is one piece of memory. A chunk that has all filters transforms what it
+needs by itself, in private memory. Where several chunks need the same tiles, these are transformed
+once, by launches of their own.
 """
 
 from __future__ import annotations
