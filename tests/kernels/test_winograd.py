@@ -121,13 +121,12 @@ def test_filters_are_transformed_row_by_row(by_rows: bool, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("text", "batch", "expected"),
     [
-        # Blocks of tiles; few tiles, for many parts of the filters; many filters; tiles that are
-        # too large for the chunks of two parts of the filters.
+        # Blocks of tiles; few tiles, for many parts of the filters; many filters.
         ("56x56x64 -> CONV3-64", 8, "block by block"),
         ("14x14x96 -> CONV3-208", 8, "transformed before"),
         ("28x28x512 -> CONV3-512", 4, "by position"),
         ("14x14x128 -> CONV3-128", 8, "block by block"),
-        ("14x14x256 -> CONV3-128", 8, "by position"),
+        ("14x14x256 -> CONV3-256", 8, "by position"),
     ],
 )
 def test_how_a_convolution_is_cut(text: str, batch: int, expected: str) -> None:

@@ -18,8 +18,6 @@ from striate.plan import At, Launch
 
 BLOCK = 24
 """Tiles in a block whose chunk transforms them: they stay in the second-level cache."""
-MOST_BLOCK = 600 * 2**10
-"""Bytes of such a block that still stay there beside products and filters."""
 POSITION_BYTES = 448 * 2**10
 """Bytes of a position's tiles that stay in the second-level cache while its filters pass by."""
 GIVEN_BLOCK = 96
@@ -189,8 +187,8 @@ class Sizes(Struct, frozen=True):
 
     @property
     def by_position(self) -> bool:
-        """Whether no cache holds the filters, or tiles are too few to share, or too large for the
-        chunks of two parts, and yet no cache holds all of them transformed for every part."""
+        """Whether no cache holds the filters, or tiles are too few to share, and yet no cache holds
+        them transformed, for every part of the filters."""
         filters = POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
         return filters > MOST_FILTERS or (self._are_few and self.transformed > MOST_GIVEN)
 
@@ -201,10 +199,8 @@ class Sizes(Struct, frozen=True):
 
     @property
     def _are_few(self) -> bool:
-        """Whether tiles make so few blocks that filters have to be cut in many parts, too, or in
-        two that would both transform more than their caches hold."""
-        parts, bytes_of_block = self._cut(BLOCK)[-1], 4 * POSITIONS * BLOCK * self.channels
-        return parts > 2 or (parts == 2 and bytes_of_block > MOST_BLOCK)
+        """Whether tiles make so few blocks that filters have to be cut in many parts, too."""
+        return self._cut(BLOCK)[-1] > 2
 
     @property
     def room(self) -> int:
