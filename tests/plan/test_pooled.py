@@ -37,7 +37,6 @@ def test_the_output_of_the_conv_is_never_stored(training: bool) -> None:
 
 
 def test_backward_finds_the_winners_where_the_conv_has_saved_them() -> None:
-    # A single CONV makes its gradient by the filters alone; the POOL is as wide as its switches.
     plan = plan_of("CONV3-32 -> RELU -> POOL2", training=True)
     assert plan.buffers["conv1/pooled"].bytes == 4 * 16 * 16 * 32
     backward = names(plan).index("conv1 + pool1 + relu1 backward")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import llvmlite.ir as ir
@@ -139,6 +139,14 @@ class Emitter:
         if isinstance(b.ir.type, ir.VectorType):
             a = self.like(a, b)
         return Value(self, self.builder.select(condition.ir, a.ir, b.ir))
+
+    def one_of(self, numbers: Sequence[float], index: Value) -> Value:
+        """One of a few numbers, all whole or all floats."""
+        first = numbers[0]
+        found = self.number(first) if isinstance(first, float) else self.integer(first)
+        for i, number in enumerate(numbers[1:], 1):
+            found = self.select(index.equals(i), number, found)
+        return found
 
     def room(self, offset: Operand, element: str) -> Pointer:
         """Private scratch memory from this float32 on, as elements of another kind."""

@@ -53,10 +53,7 @@ class FilterTransform(Struct, frozen=True):
         e, matrix = self.e, minimal(TILE + 1 - self.size, self.size).filter
         total = e.splat(0.0)
         for taps, value in zip(zip(*matrix, strict=True), column, strict=True):
-            factor = e.number(taps[0])
-            for number, tap in enumerate(taps[1:], 1):
-                factor = e.select(row.equals(number), e.number(tap), factor)
-            total = e.fma(value, e.splat(factor), total)
+            total = e.fma(value, e.splat(e.one_of(taps, row)), total)
         return total
 
 

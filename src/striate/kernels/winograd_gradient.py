@@ -106,12 +106,9 @@ class WinogradProducts(NativeKernel, frozen=True):
 
     def _position(self, e: Emitter, group: Value, place: Value) -> Value:
         """Which of the 36 positions stands at a place of a group's panels."""
-        if self.groups == WHOLE:
-            return place
-        # The first of the thirds has the outer rows, the others two neighbours each.
-        number = place // TILE
-        row = e.select(group.equals(0), number * (TILE - 1), group * 2 - 1 + number)
-        return row * TILE + place % TILE
+        rows = [row for rows in self.groups for row in rows]
+        number = group * len(self.groups[0]) + place // TILE
+        return e.one_of(rows, number) * TILE + place % TILE
 
 
 class WinogradGradientBack(NativeKernel, frozen=True):
