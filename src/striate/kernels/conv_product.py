@@ -32,8 +32,9 @@ GRADIENT_BLOCK = 64
 """Positions summed in registers: what a micro-tile sees of them stays in the first-level cache."""
 FRACTION_OF_GRADIENTS = 0.84
 """Of the peak that products by the filters reach: sums go through memory."""
-GRADIENT_PART = 400
-"""Positions in a part at least: fewer, and adding up the parts is too large a share."""
+GRADIENT_PART, LEAST_PART = 1500, 400
+"""Positions in a part, about, and at least, where few chunks make more parts: their sums go through
+memory and are added up."""
 MOST_SHARED = 256
 """Filters in a chunk at most, so that their sums stay in the second-level cache."""
 MOST_SUMS = 512 * 1024
@@ -149,9 +150,9 @@ class ProductBackward(Struct, frozen=True):
         width = multiple(quotient(x.channels, quotient(x.channels, GRADIENT_SLICE)), rows)
         slices = quotient(x.channels, width)
         taken = _slices_taken(conv, x, slices, shared * columns, parts * quotient(blocks, shared))
-        groups = conv.window.cells * slices // taken
-        chunks = quotient(blocks, shared) * groups
-        parts = min(parts, quotient(CHUNKS, chunks))
+        chunks = quotient(blocks, shared) * conv.window.cells * slices // taken
+        most = max(1, min(positions // LEAST_PART, quotient(CHUNKS, chunks)))
+        parts = min(max(parts, quotient(FEWEST_CHUNKS, chunks)), most)
         bounded = source.is_bounded(conv.window.size)
         kernel = ProductGradient(
             *(

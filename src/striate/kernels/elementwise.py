@@ -9,7 +9,14 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import copy
 from striate.kernels.values import Pointer, Value
-from striate.kernels.vector_loop import CHUNK, STASH_BYTES, chunks_of, for_vectors, part_of
+from striate.kernels.vector_loop import (
+    CHUNK,
+    STASH_BYTES,
+    ask_ahead,
+    chunks_of,
+    for_vectors,
+    part_of,
+)
 from striate.layers import Dropout
 from striate.layers.random import GOLDEN, MIX
 from striate.plan.records import At, Launch, Lowering, Task
@@ -38,6 +45,7 @@ class SumVolumes(NativeKernel, frozen=True):
         volumes = [e.pointer(2 + i) + first for i in range(self.terms)]
 
         def total(i: Value) -> Value:
+            ask_ahead(e, y + i, *(volume + i for volume in volumes))
             result = volumes[0].vector(i)
             for volume in volumes[1:]:
                 result = result + volume.vector(i)

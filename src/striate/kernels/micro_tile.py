@@ -1,4 +1,8 @@
-"""Micro-tiles: a few rows x one block of columns of a matrix product, summed in registers."""
+"""Micro-tiles: a few rows x one block of columns of a matrix product, summed in registers.
+
+What a term reads is asked for some terms before: it comes from the second-level cache, and waiting
+for it there would cost a tenth of the time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from striate.kernels.values import Operand, Pointer, Value
 
 LINE = 16
 """Floats in a cache line of 64 bytes; where lines are longer, some are asked for twice."""
+TERMS_AHEAD = 8
+"""Terms by which what a micro-tile multiplies is asked for."""
 
 
 class Stream(Struct, frozen=True):
@@ -74,6 +80,7 @@ def dot_products(
     (x, w), (count, step), (rows, vectors) = factors, terms, shape
     sums = [[e.variable(e.splat(0.0)) for _ in range(vectors)] for _ in range(rows)]
     with _terms(e, count, ahead) as i:
+        _fetch(e, w + i * columns, (vectors * e.lanes, columns))
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(vectors)]
         for r, row in enumerate(sums):
             value = x.broadcast(i + step * r)
@@ -108,6 +115,7 @@ def dot_panels(
             if ahead is not None and lines is not None:
                 e.prefetch(lines + i * ahead.step, level=2)
             e.prefetch(panel + (distance + i * LINE))
+            _fetch(e, weights + i * columns, (columns, columns))
             loaded = [weights.vector(i * columns + v * e.lanes) for v in vectors]
             for r, row in enumerate(sums):
                 value = panel.broadcast(i + r * columns)
@@ -137,12 +145,21 @@ def sum_products(
     (x, w), (count, step) = factors, terms
     sums = [[e.variable(value) for value in row] for row in starts]
     with _terms(e, count, ahead) as i:
+        _fetch(e, x + i * step, (1, step))
+        _fetch(e, w + i * columns, (len(starts[0]) * e.lanes, columns))
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(len(starts[0]))]
         for r, row in enumerate(sums):
             value = x.broadcast(i * step + r)
             for total, weights in zip(row, loaded, strict=True):
                 total.value = e.fma(value, weights, total.value)
     return [[total.value for total in row] for row in sums]
+
+
+def _fetch(e: Emitter, term: Pointer, values: tuple[int, Operand]) -> None:
+    """Ask for so many values of a later term, which lie so far behind each other's."""
+    wanted, step = values
+    for v in range(0, wanted, LINE):
+        e.prefetch(term + (step * TERMS_AHEAD + v))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from striate.kernels.memory_ops import fill
 from striate.kernels.norm_slices import Cut, Slices
 from striate.kernels.sweeps import over_channels
 from striate.kernels.values import Operand
+from striate.kernels.vector_loop import ask_ahead
 from striate.plan.records import Launch, Task
 
 
@@ -36,6 +37,9 @@ class Standardise(NativeKernel, frozen=True):
             source, target = x + start, y + start
 
             def body(c: Operand, lanes: int | None) -> None:
+                ask_ahead(e, source + c, target + c)
+                if self.plus:
+                    ask_ahead(e, addend + (start + c))
                 standard = (source.vector(c) - mean.vector(c)) * inverse.vector(c)
                 value = e.fma(standard, scale.vector(c), shift.vector(c))
                 value = value + addend.vector(start + c) if self.plus else value
@@ -62,6 +66,7 @@ class GradientSums(NativeKernel, frozen=True):
         with e.loop(count) as pixel:
             start = (first + pixel) * cut.channels
             with e.loop(cut.channels, step=e.lanes) as c:
+                ask_ahead(e, x + (start + c), dy + (start + c))
                 gradient = dy.vector(start + c)
                 standard = (x.vector(start + c) - mean.vector(c)) * inverse.vector(c)
                 plain.store_vector(plain.vector(c) + gradient, c)
@@ -88,6 +93,7 @@ class StandardiseGradient(NativeKernel, frozen=True):
             source, gradient, target = x + start, dy + start, dx + start
 
             def body(c: Operand, lanes: int | None) -> None:
+                ask_ahead(e, source + c, gradient + c, target + c)
                 factor = inverse.vector(c)
                 standard = (source.vector(c) - mean.vector(c)) * factor
                 own = gradient.vector(c) * scale.vector(c) - plain.vector(c)

@@ -13,7 +13,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.rows import sum_row
 from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.vector_loop import STASH_BYTES, chunks_of, for_vectors, part_of
+from striate.kernels.vector_loop import STASH_BYTES, ask_ahead, chunks_of, for_vectors, part_of
 from striate.optimizers import Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd
 from striate.plan.records import At, Launch, Lowering, Task
 
@@ -167,7 +167,12 @@ class Update(NativeKernel, frozen=True):
         w, dw, control = e.pointer(0) + first, e.pointer(1) + first, e.pointer(2)
         state = [e.pointer(4 + i) + first for i in range(len(self.rule.state()))]
         arrays = Arrays.of(self.rule, w, state, control)
-        for_vectors(e, count, lambda i: arrays.after(e, i, dw.vector(i)), e.scratch)
+
+        def after(i: Value) -> list[tuple[Pointer, Value]]:
+            ask_ahead(e, dw + i, w + i, *(array + i for array in state))
+            return arrays.after(e, i, dw.vector(i))
+
+        for_vectors(e, count, after, e.scratch)
 
 
 class SumOfSquares(NativeKernel, frozen=True):

@@ -13,7 +13,17 @@ STASH_LANES = 16
 """The most lanes that any target has: room for one vector in private memory."""
 STASH_BYTES = 4 * STASH_LANES
 
+STREAM_AHEAD = 256
+"""Values by which memory that is passed over is asked for before it is read or written: without
+that, a processor that reads and writes at once reaches two thirds of the memory's speed."""
+
 Body = Callable[[Value], Iterable[tuple[Pointer, Value]]]
+
+
+def ask_ahead(e: Emitter, *places: Pointer) -> None:
+    """Ask for what a pass over memory comes to after each of these places."""
+    for place in places:
+        e.prefetch(place + STREAM_AHEAD)
 
 
 def chunks_of(count: int) -> int:

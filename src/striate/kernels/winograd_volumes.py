@@ -18,7 +18,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Matrix, minimal
-from striate.kernels.winograd_tiles import NUMBERS, TILE, Patch, Source, Tiling
+from striate.kernels.winograd_tiles import AHEAD, NUMBERS, TILE, Patch, Source, Tiling
 from striate.kernels.winograd_transform import transform
 
 POSITIONS = TILE * TILE
@@ -84,7 +84,8 @@ class TransformTiles(NativeKernel, frozen=True):
         count = e.integer_minimum(tiles - first, share)
         panels, whole = Panels(room, self.columns), (e.integer(0), tiling.channels)
         target = to + first * self.columns
-        transform_tiles(e, tiling, (source, target), (first, count), whole, panels, e.scratch)
+        volumes = source, target
+        transform_tiles(e, tiling, volumes, (first, count), whole, panels, e.scratch, far=True)
 
 
 def transform_tiles(
@@ -96,6 +97,7 @@ def transform_tiles(
     panels: Panels,
     room: Pointer,
     rows: Sequence[int] | None = None,
+    far: bool = False,
 ) -> None:
     """BT·d·B of patches of input, or G·dy·Gᵀ of tiles of a gradient.
 
@@ -108,6 +110,7 @@ def transform_tiles(
         panels: where tiles go.
         room: for 36 vectors and one row of a tile with all channels.
         rows: of the transformed tiles that are wanted; all by default.
+        far: whether they go to memory, which is asked for ahead, not to a cache.
     """
     (source, to), (first, count) = volumes, channels
     source = source.at(first)
@@ -120,7 +123,7 @@ def transform_tiles(
             place = target + c // panels.columns * panels.panel
             vectors = e.integer_minimum(count - c, panels.columns)
             with e.loop(vectors, step=e.lanes) as v:
-                _transform_vector(e, tiling, (patch, c + v), place + v, panels, room, rows)
+                _transform_vector(e, tiling, (patch, c + v), place + v, panels, room, rows, far)
 
 
 def _transform_vector(
@@ -131,6 +134,7 @@ def _transform_vector(
     panels: Panels,
     between: Pointer,
     rows: Sequence[int] | None,
+    far: bool,
 ) -> None:
     """One vector of a tile's channels, from this channel of its patch on."""
     patch, channel = source
@@ -139,7 +143,10 @@ def _transform_vector(
         return patch.load(i, column, channel)
 
     def store(i: Value, j: int, value: Value) -> None:
-        to.store_vector(value, (i * TILE + j) * panels.position)
+        place = to + (i * TILE + j) * panels.position
+        if far:
+            e.prefetch(place + AHEAD * panels.columns)
+        place.store_vector(value)
 
     transform(e, _matrix(tiling), load, store, between, rows)
 
