@@ -93,9 +93,10 @@ def dot_panels(
     e: Emitter,
     factors: tuple[Pointer, Pointer],
     terms: tuple[Value, Value],
+    height: int,
     ahead: Stream | None = None,
 ) -> list[list[Value]]:
-    """Σ_i x[r, i]·w[i, k] of a whole micro-tile, where x lies in panels as wide as the tile.
+    """Σ_i x[r, i]·w[i, k] of a micro-tile, where x lies in panels as wide as the tile.
 
     While one panel is multiplied, the next one is asked for: nothing else foresees the jump.
 
@@ -103,10 +104,11 @@ def dot_panels(
         e: the emitter.
         factors: x, from the tile's first row on, and w, [terms][columns].
         terms: how many there are, and the distance between two panels of x.
+        height: rows of the tile.
         ahead: what is brought into the second-level cache meanwhile.
     """
     (x, w), (count, distance), columns = factors, terms, e.isa.tile_columns
-    vectors, rows = range(e.isa.tile_vectors), range(e.isa.tile_rows)
+    vectors, rows = range(e.isa.tile_vectors), range(height)
     sums = [[e.variable(e.splat(0.0)) for _ in vectors] for _ in rows]
     with e.loop(count, step=columns) as start:
         panel, weights = x + start // columns * distance, w + start * columns

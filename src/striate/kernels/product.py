@@ -38,6 +38,7 @@ class ProductConvolution(NativeKernel, frozen=True):
     Attributes:
         left: filters behind the last whole block.
         columns: filters in a block.
+        height: positions of a micro-tile.
         row: values from one row of the panel to the next, more than a slice has channels.
         every: whether the positions are the pixels of x, and of y.
         bounded: whether cells may lie in the padding of x.
@@ -49,6 +50,7 @@ class ProductConvolution(NativeKernel, frozen=True):
 
     left: int
     columns: int
+    height: int
     row: int
     every: tuple[bool, bool]
     bounded: bool
@@ -65,7 +67,7 @@ class ProductConvolution(NativeKernel, frozen=True):
 
     def emit(self, e: Emitter) -> None:
         positions, blocks, run, parts = (e.argument(i) for i in (5, 6, 7, 13))
-        rows = e.isa.tile_rows
+        rows = self.height
         tiles = (positions + (rows - 1)) // rows
         fill(e, e.scratch, self.columns)
         begin = e.chunk // parts * run

@@ -113,7 +113,7 @@ class Block(Struct, frozen=True):
 
     def _rest(self) -> AbstractContextManager[Value]:
         """A loop over what fills up the last micro-tile."""
-        rows = self.e.isa.tile_rows
+        rows = self.kernel.height
         return self.e.loop((self.count + (rows - 1)) // rows * rows, start=self.count)
 
     def soon(self, source: Lattice, sums: Slice, after: tuple[Pointer, Value, Value]) -> _Soon:
@@ -138,7 +138,7 @@ class Block(Struct, frozen=True):
 
     def _tiles(self) -> Value:
         """Micro-tiles of the block."""
-        rows = self.e.isa.tile_rows
+        rows = self.kernel.height
         return (self.count + (rows - 1)) // rows
 
     def write_count(self) -> None:
@@ -154,13 +154,13 @@ class Block(Struct, frozen=True):
     def sweep(self, sums: Slice, filters: Filters, k: Value, soon: _Soon) -> None:
         """All tiles of the block for the block of filters from k on."""
         e, kernel, wanted, to = self.e, self.kernel, filters.wanted, self.target(k)
-        shape = e.isa.tile_rows, -(-wanted // e.lanes)
+        shape = kernel.height, -(-wanted // e.lanes)
         floor = e.select(sums.ends, 0.0, e.number(float("-inf")))
-        with e.loop(self.count, step=e.isa.tile_rows) as tile:
+        with e.loop(self.count, step=kernel.height) as tile:
             stores, values = [], list[list[Value]]()
             factors = sums.panel + tile * kernel.row, filters.start
             self._fetch_outputs(to, tile)
-            ahead = self._ahead(filters, sums.depth, soon, tile // e.isa.tile_rows)
+            ahead = self._ahead(filters, sums.depth, soon, tile // kernel.height)
             terms = sums.depth, kernel.row
             tiles = dot_products(e, factors, terms, shape, kernel.columns, ahead)
             for r, totals in enumerate(tiles):
@@ -198,10 +198,10 @@ class Block(Struct, frozen=True):
         """Ask for what the next micro-tile reads and writes of y and the mask; behind the last one
         that is the first one of the next block of filters."""
         e, kernel = self.e, self.kernel
-        wraps = tile + e.isa.tile_rows >= self.count
-        following = e.select(wraps, 0, tile + e.isa.tile_rows)
+        wraps = tile + kernel.height >= self.count
+        following = e.select(wraps, 0, tile + kernel.height)
         k = e.select(wraps, e.integer(kernel.columns), 0)
-        for r in range(e.isa.tile_rows):
+        for r in range(kernel.height):
             place = self.places.load(following + r) + k
             for v in range(0, kernel.columns, LINE):
                 e.prefetch(to.y + (place + v))

@@ -11,6 +11,7 @@ from striate.kernels.lattice import Lattice
 from striate.kernels.moments import Moments
 from striate.kernels.product import SKEW, ProductConvolution
 from striate.kernels.rounding import multiple, quotient
+from striate.kernels.tile_height import tile_height
 from striate.layers import Conv, Shape, Window
 from striate.plan import At, Launch
 
@@ -87,7 +88,8 @@ class Product(Struct, frozen=True):
         parts = max(1, min(quotient(CHUNKS, blocks), blocks_of(filters, columns) // 2))
         every = (self.source.is_every(self.window), self.target.is_every())
         kernel = ProductConvolution(
-            *(filters % columns, columns, SLICE + SKEW, every, self.source.is_bounded(self.window)),
+            *(filters % columns, columns, self._height, SLICE + SKEW),
+            *(every, self.source.is_bounded(self.window)),
             bias=bias,
             relu=relu,
             masked=roles[4] != 0 and not plus,
@@ -107,13 +109,18 @@ class Product(Struct, frozen=True):
         blocks, _, _ = self._blocks()
         return Moments.of(self.depths[1], self.isa.lanes).bytes(blocks)
 
+    @property
+    def _height(self) -> int:
+        """Positions of a micro-tile."""
+        return tile_height(self.isa, self.positions)
+
     def _blocks(self) -> tuple[int, int, int]:
         """Blocks that the positions are cut in, those in a chunk, and positions in one at most."""
-        tiles = quotient(self.positions, self.isa.tile_rows)
+        tiles = quotient(self.positions, self._height)
         run = quotient(self.positions, BLOCK * MOST_CHUNKS)
         chunks = quotient(self.positions, BLOCK * run)
         blocks = min(tiles, run * (multiple(chunks, EVEN) if chunks > EVEN else chunks))
-        return blocks, run, quotient(tiles, blocks) * self.isa.tile_rows
+        return blocks, run, quotient(tiles, blocks) * self._height
 
 
 def whole(shape: Shape) -> Lattice:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
+from striate.kernels.tile_height import tile_height
 from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_filters import Filters
 from striate.kernels.winograd_output import TransformOutputs
@@ -78,7 +79,7 @@ def convolution(
         before.append(transform(isa, cut, x, TRANSFORMED, sizes.tiles, sizes.all_room, switches))
         x, switches = f"scratch.{TRANSFORMED}", 0
         scratch[TRANSFORMED] = sizes.transformed
-    own = cut.step, sizes.room, isa.tile_columns, isa.lanes, *ending
+    own = cut.step, sizes.room, sizes.height, isa.tile_columns, isa.lanes, *ending
     kernel = WinogradConvolution(*own, sizes.given, switches != 0)
     arguments = (x, f"scratch.{PACKED}", *others, *sizes.blocks, *volume, *cut.arguments, switches)
     main = Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels))
@@ -122,7 +123,7 @@ def _positions(sizes: Sizes) -> Launch:
     pieces = min(sizes.micro_tiles, pieces)
     factors = (f"scratch.{name}" for name in (TRANSFORMED, PACKED, PRODUCTS))
     numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
-    kernel = MultiplyPositions(sizes.isa.tile_columns)
+    kernel = MultiplyPositions(sizes.isa.tile_columns, sizes.height)
     return Launch(kernel, POSITIONS * pieces, (*factors, *numbers))
 
 
@@ -131,7 +132,7 @@ def _rows(sizes: Sizes, filters: Filters) -> Launch:
     isa, own = sizes.isa, (filters.count, filters.channels)
     values = filters.size**2 * filters.count * filters.channels
     by_rows = sizes.transformed * filters.blocks > FILTERS_WEIGH * 4 * values * TILE
-    kernel = MultiplyRows(isa.tile_columns, filters.size, filters.flipped, by_rows)
+    kernel = MultiplyRows(isa.tile_columns, sizes.height, filters.size, filters.flipped, by_rows)
     factors = (f"scratch.{TRANSFORMED}", "w.w", f"scratch.{PRODUCTS}")
     return Launch(
         *(kernel, TILE * filters.blocks),
@@ -166,9 +167,14 @@ class Sizes(Struct, frozen=True):
         return int(self.cut.channels)
 
     @property
+    def height(self) -> int:
+        """Rows of a micro-tile."""
+        return tile_height(self.isa, self.tiles)
+
+    @property
     def micro_tiles(self) -> int:
         """Micro-tiles that hold the tiles."""
-        return quotient(self.tiles, self.isa.tile_rows)
+        return quotient(self.tiles, self.height)
 
     @property
     def filter_blocks(self) -> int:
@@ -178,7 +184,7 @@ class Sizes(Struct, frozen=True):
     @property
     def all_room(self) -> int:
         """Tiles that the micro-tiles have room for."""
-        return self.micro_tiles * self.isa.tile_rows
+        return self.micro_tiles * self.height
 
     @property
     def transformed(self) -> int:
@@ -205,7 +211,7 @@ class Sizes(Struct, frozen=True):
     @property
     def room(self) -> int:
         """The most tiles in a block of any net."""
-        return multiple(GIVEN_BLOCK if self.given else BLOCK, self.isa.tile_rows)
+        return multiple(GIVEN_BLOCK if self.given else BLOCK, self.height)
 
     @property
     def blocks(self) -> tuple[int, ...]:
@@ -215,9 +221,7 @@ class Sizes(Struct, frozen=True):
 
     def _cut(self, room: int) -> tuple[int, int, int]:
         """Blocks with so much room, blocks of filters in a part, parts."""
-        pieces = quotient(
-            self.micro_tiles, multiple(room, self.isa.tile_rows) // self.isa.tile_rows
-        )
+        pieces = quotient(self.micro_tiles, quotient(room, self.height))
         part = quotient(self.filter_blocks, min(quotient(CHUNKS, pieces), self.filter_blocks))
         return pieces, part, quotient(self.filter_blocks, part)
 

@@ -28,17 +28,19 @@ class MultiplyPositions(NativeKernel, frozen=True):
 
     Attributes:
         columns: filters in a block, and channels in a panel.
+        height: rows of a micro-tile.
     """
 
     columns: int
+    height: int
 
     def emit(self, e: Emitter) -> None:
         data, filters, products = (e.pointer(i) for i in range(3))
         micro_tiles, pieces, depth, blocks = (e.argument(i) for i in range(3, 7))
         position, piece = e.chunk // pieces, e.chunk % pieces
         first, last = (number * micro_tiles // pieces for number in (piece, piece + 1))
-        count, tile = last - first, e.isa.tile_rows * self.columns
-        panels = Panels(micro_tiles * e.isa.tile_rows, self.columns)
+        count, tile = last - first, self.height * self.columns
+        panels = Panels(micro_tiles * self.height, self.columns)
         here = position * panels.position + first * tile
         size = depth * self.columns
         # What a micro-tile asks for with each of its terms: together, the next block's filters.
@@ -49,7 +51,8 @@ class MultiplyPositions(NativeKernel, frozen=True):
             with e.loop(count) as t:
                 place = here + t * tile
                 ahead = Stream(following + t * depth * share, share)
-                totals = dot_panels(e, (data + place, weights), (depth, panels.panel), ahead)
+                factors = data + place, weights
+                totals = dot_panels(e, factors, (depth, panels.panel), self.height, ahead)
                 store_tile(e, totals, products + (block * panels.panel + place))
 
 
@@ -61,6 +64,7 @@ class MultiplyRows(NativeKernel, frozen=True):
 
     Attributes:
         columns: filters in a block, and channels in a panel.
+        height: rows of a micro-tile.
         size: rows (and columns) of a filter.
         flipped: whether it is for backward-data: K is then what tiles are deep.
         by_rows: whether chunks of one row of positions follow each other, which share its tiles;
@@ -68,6 +72,7 @@ class MultiplyRows(NativeKernel, frozen=True):
     """
 
     columns: int
+    height: int
     size: int
     flipped: bool
     by_rows: bool
@@ -90,12 +95,12 @@ class MultiplyRows(NativeKernel, frozen=True):
             transform_flipped(e, given, block, weights, transform)
         else:
             transform_block(e, given, block, weights, room, transform)
-        tile = e.isa.tile_rows * self.columns
-        panels = Panels(micro_tiles * e.isa.tile_rows, self.columns)
+        tile = self.height * self.columns
+        panels = Panels(micro_tiles * self.height, self.columns)
         with e.loop(TILE) as p, e.loop(micro_tiles) as t:
             place = (row * TILE + p) * panels.position + t * tile
             factors = data + place, weights + p * depth * self.columns
-            totals = dot_panels(e, factors, (depth, panels.panel))
+            totals = dot_panels(e, factors, (depth, panels.panel), self.height)
             store_tile(e, totals, products + (block * panels.panel + place))
 
 
