@@ -17,8 +17,9 @@ from striate.kernels.shuffles import lane_sums
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.vector_loop import lanes_below
 
-DEPTH = 1024
-"""Values of a row that are taken at a time: a micro-tile then fits the first-level cache."""
+TAKEN = 4096
+"""Values of all images of a micro-tile that are taken at a time: they stay in the first-level cache,
+and the fewer images there are, the longer are the runs in which weights are read."""
 PRIVATE_BYTES = 4 * 64
 """Private memory for the sums of one micro-tile, at the start of the scratch memory."""
 
@@ -47,13 +48,13 @@ class DotTile(Struct, frozen=True):
     ) -> None:
         """to[n, k] = bias[k] + Σ_d x[n, d]·w[k, d] for all n and k of the ranges, or 0 if that is
         less and ``relu``."""
-        images, neurons = ranges
+        (images, neurons), step = ranges, TAKEN // self.images
         with (
-            e.loop(depth, step=DEPTH) as d,
+            e.loop(depth, step=step) as d,
             e.loop(images.stop, start=images.first, step=self.images) as n,
             e.loop(neurons.stop, start=neurons.first, step=self.neurons) as k,
         ):
-            length = e.integer_minimum(depth - d, DEPTH)
+            length = e.integer_minimum(depth - d, step)
             left = _rows(e, factors[0], images, (n, self.images), d)
             right = _rows(e, factors[1], neurons, (k, self.neurons), d)
             for i, sums in enumerate(lane_sums(e, dots(e, left, right, length))):
