@@ -18,8 +18,8 @@ from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.vector_loop import lanes_below
 
 TAKEN = 4096
-"""Values of all images of a micro-tile that are taken at a time: they stay in the first-level cache,
-and the fewer images there are, the longer are the runs in which weights are read."""
+"""Values of a micro-tile's images that are taken at a time: they stay in the first-level cache, and
+the fewer images there are, the longer are the runs in which weights are read."""
 PRIVATE_BYTES = 4 * 64
 """Private memory for the sums of one micro-tile, at the start of the scratch memory."""
 
