@@ -96,7 +96,7 @@ class ProductForward(Struct, frozen=True):
         to, pixel = output_of(task)
         product = Product(
             *(self.isa, (x.channels, y.channels), Lattice.of(conv.window, x), whole(y)),
-            *(task.batch * y.pixels, conv.window.size, pixel),
+            *(task.batch * y.pixels, conv.window.size, pixel, task.training),
         )
         relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
         roles = ("x0", "scratch.packed", "w.b" if conv.bias else 0, to, "x1" if plus else 0)

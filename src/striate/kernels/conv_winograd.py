@@ -101,7 +101,7 @@ class WinogradForward(Struct, frozen=True):
     def _sizes(self, task: Task) -> Sizes:
         (x,), y, window = task.inputs, task.output, task.what.window
         cut = tiling(x, y, (window.sides[0], window.sides[2]), window.size[0])
-        return Sizes(self.isa, task.batch, cut, y)
+        return Sizes(self.isa, task.batch, cut, y, task.training)
 
     def _lower(self, task: Task) -> Lowering:
         conv, (x,) = task.what, task.inputs
@@ -150,7 +150,7 @@ class WinogradBackward(Struct, frozen=True):
         (x,), y, window = task.inputs, task.output, task.what.window
         size, sides = window.size[0], window.sides
         cut = tiling(y, x, (size - 1 - sides[0], size - 1 - sides[2]), size)
-        return Sizes(self.isa, task.batch, cut, x)
+        return Sizes(self.isa, task.batch, cut, x, task.training)
 
     def _by_data(self, task: Task) -> Launches:
         conv, (x,) = task.what, task.inputs

@@ -51,6 +51,7 @@ class Product(Struct, frozen=True):
         positions: how many, over the whole batch.
         window: rows and columns of a filter.
         pixel: values from one pixel of the output to the next; 0 stands for its depth.
+        training: whether it is part of a training step.
     """
 
     isa: Isa
@@ -60,6 +61,7 @@ class Product(Struct, frozen=True):
     positions: int
     window: tuple[int, int] = (1, 1)
     pixel: int = 0
+    training: bool = True
 
     def launch(
         self,
@@ -81,14 +83,13 @@ class Product(Struct, frozen=True):
             moments: the role of those of the output; 0 if they are not wanted.
         """
         (channels, filters), columns = self.depths, self.isa.tile_columns
-        rows, across = self.window
-        blocks, run, most = self._blocks()
+        (rows, across), (blocks, run, most) = self.window, self._blocks()
         width = multiple(quotient(channels, quotient(channels, SLICE)), self.isa.lanes)
         slices = quotient(channels, width)
         parts = max(1, min(quotient(CHUNKS, blocks), blocks_of(filters, columns) // 2))
         every = (self.source.is_every(self.window), self.target.is_every())
         kernel = ProductConvolution(
-            *(filters % columns, columns, self._height, SLICE + SKEW),
+            *(filters % columns, columns, self.height, SLICE + SKEW),
             *(every, self.source.is_bounded(self.window)),
             bias=bias,
             relu=relu,
@@ -104,23 +105,23 @@ class Product(Struct, frozen=True):
         return Launch(kernel, quotient(blocks, run) * parts, arguments, room=kernel.scratch(most))
 
     @property
+    def height(self) -> int:
+        """Positions of a micro-tile."""
+        return tile_height(self.isa, self.positions, self.training)
+
+    @property
     def moments_bytes(self) -> int:
         """Bytes of the moments of the output, whose slices are the blocks."""
         blocks, _, _ = self._blocks()
         return Moments.of(self.depths[1], self.isa.lanes).bytes(blocks)
 
-    @property
-    def _height(self) -> int:
-        """Positions of a micro-tile."""
-        return tile_height(self.isa, self.positions)
-
     def _blocks(self) -> tuple[int, int, int]:
         """Blocks that the positions are cut in, those in a chunk, and positions in one at most."""
-        tiles = quotient(self.positions, self._height)
+        tiles = quotient(self.positions, self.height)
         run = quotient(self.positions, BLOCK * MOST_CHUNKS)
         chunks = quotient(self.positions, BLOCK * run)
         blocks = min(tiles, run * (multiple(chunks, EVEN) if chunks > EVEN else chunks))
-        return blocks, run, quotient(tiles, blocks) * self._height
+        return blocks, run, quotient(tiles, blocks) * self.height
 
 
 def whole(shape: Shape) -> Lattice:

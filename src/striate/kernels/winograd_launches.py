@@ -149,12 +149,14 @@ class Sizes(Struct, frozen=True):
         batch: number of images.
         cut: the tiling of the input.
         y: shape of the output.
+        training: whether it is part of a training step.
     """
 
     isa: Isa
     batch: int
     cut: Tiling
     y: Shape
+    training: bool = True
 
     @property
     def tiles(self) -> int:
@@ -169,7 +171,7 @@ class Sizes(Struct, frozen=True):
     @property
     def height(self) -> int:
         """Rows of a micro-tile."""
-        return tile_height(self.isa, self.tiles)
+        return tile_height(self.isa, self.tiles, self.training)
 
     @property
     def micro_tiles(self) -> int:
