@@ -11,7 +11,7 @@ from striate.kernels.elementary import erf, exp, exp_minus_one, sigmoid, tanh
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.values import Value
-from striate.kernels.vector_loop import STASH_BYTES, chunks_of, for_vectors, part_of
+from striate.kernels.vector_loop import STASH_BYTES, ask_ahead, chunks_of, for_vectors, part_of
 from striate.layers import (
     Elu,
     Gelu,
@@ -95,7 +95,12 @@ class ActivationForward(NativeKernel, frozen=True):
         first, count = part_of(e, e.argument(2))
         x, y = e.pointer(0) + first, e.pointer(1) + first
         function = FUNCTIONS[type(self.layer)]
-        for_vectors(e, count, lambda i: [(y + i, function(e, self.layer, x.vector(i)))], e.scratch)
+
+        def value(i: Value) -> Value:
+            ask_ahead(e, x + i, y + i)
+            return function(e, self.layer, x.vector(i))
+
+        for_vectors(e, count, lambda i: [(y + i, value(i))], e.scratch)
 
 
 class ActivationBackward(NativeKernel, frozen=True):
@@ -111,12 +116,12 @@ class ActivationBackward(NativeKernel, frozen=True):
         first, count = part_of(e, e.argument(3))
         dy, saved, dx = (e.pointer(i) + first for i in range(3))
         derivative = DERIVATIVES[type(self.layer)]
-        for_vectors(
-            e,
-            count,
-            lambda i: [(dx + i, dy.vector(i) * derivative(e, self.layer, saved.vector(i)))],
-            e.scratch,
-        )
+
+        def value(i: Value) -> Value:
+            ask_ahead(e, dy + i, saved + i, dx + i)
+            return dy.vector(i) * derivative(e, self.layer, saved.vector(i))
+
+        for_vectors(e, count, lambda i: [(dx + i, value(i))], e.scratch)
 
 
 def activation_forward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
