@@ -67,7 +67,9 @@ def test_fc_of_any_size(filters: int, depth: int, batch: int, bias: bool, way: A
 
 
 @pytest.mark.parametrize(
-    ("filters", "depth", "batch"), [(150, 1300, 9), (300, 140, 300), (3, 5000, 2), (900, 33, 1)]
+    ("filters", "depth", "batch"),
+    [(150, 1300, 9), (300, 140, 300), (3, 5000, 2), (900, 33, 1)]
+    + [(150, 3000, 9), (40, 6000, 1), (40, 2100, 4)],
 )
 def test_several_blocks_along_every_side(filters: int, depth: int, batch: int) -> None:
     fc, x = Fc(filters), Shape(1, 1, depth)

@@ -48,7 +48,7 @@ class DotTile(Struct, frozen=True):
     ) -> None:
         """to[n, k] = bias[k] + Σ_d x[n, d]·w[k, d] for all n and k of the ranges, or 0 if that is
         less and ``relu``."""
-        (images, neurons), step = ranges, TAKEN // self.images
+        (images, neurons), step = ranges, TAKEN // self.images & -e.lanes
         with (
             e.loop(depth, step=step) as d,
             e.loop(images.stop, start=images.first, step=self.images) as n,

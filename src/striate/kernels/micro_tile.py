@@ -1,7 +1,7 @@
 """Micro-tiles: a few rows x one block of columns of a matrix product, summed in registers.
 
-What a term reads is asked for some terms before: it comes from the second-level cache, and waiting
-for it there would cost a tenth of the time.
+What a term reads is asked for some terms before, or a panel before: it comes from the second-level
+cache, and waiting for it there would cost a tenth of the time.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def dot_products(
     (x, w), (count, step), (rows, vectors) = factors, terms, shape
     sums = [[e.variable(e.splat(0.0)) for _ in range(vectors)] for _ in range(rows)]
     with _terms(e, count, ahead) as i:
-        _fetch(e, w + i * columns, (vectors * e.lanes, columns))
+        _fetch(e, w + i * columns, vectors * e.lanes, columns)
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(vectors)]
         for r, row in enumerate(sums):
             value = x.broadcast(i + step * r)
@@ -117,7 +117,7 @@ def dot_panels(
             if ahead is not None and lines is not None:
                 e.prefetch(lines + i * ahead.step, level=2)
             e.prefetch(panel + (distance + i * LINE))
-            _fetch(e, weights + i * columns, (columns, columns))
+            _fetch(e, weights + i * columns, columns, columns)
             loaded = [weights.vector(i * columns + v * e.lanes) for v in vectors]
             for r, row in enumerate(sums):
                 value = panel.broadcast(i + r * columns)
@@ -147,8 +147,8 @@ def sum_products(
     (x, w), (count, step) = factors, terms
     sums = [[e.variable(value) for value in row] for row in starts]
     with _terms(e, count, ahead) as i:
-        _fetch(e, x + i * step, (1, step))
-        _fetch(e, w + i * columns, (len(starts[0]) * e.lanes, columns))
+        _fetch(e, x + i * step, 1, step)
+        _fetch(e, w + i * columns, len(starts[0]) * e.lanes, columns)
         loaded = [w.vector(i * columns + v * e.lanes) for v in range(len(starts[0]))]
         for r, row in enumerate(sums):
             value = x.broadcast(i * step + r)
@@ -157,10 +157,9 @@ def sum_products(
     return [[total.value for total in row] for row in sums]
 
 
-def _fetch(e: Emitter, term: Pointer, values: tuple[int, Operand]) -> None:
-    """Ask for so many values of a later term, which lie so far behind each other's."""
-    wanted, step = values
-    for v in range(0, wanted, LINE):
+def _fetch(e: Emitter, term: Pointer, count: int, step: Operand) -> None:
+    """Ask for what a term reads, so many values, some terms later; a term goes on by a step."""
+    for v in range(0, count, LINE):
         e.prefetch(term + (step * TERMS_AHEAD + v))
 
 
@@ -170,7 +169,7 @@ def _terms(e: Emitter, count: Value, ahead: Stream | None) -> Iterator[Value]:
     offset = e.variable(e.integer(0))
     with e.loop(count) as i:
         if ahead is not None:
-            # One addition a term: there is no room for more between the multiply-adds.
+            # One addition a term: there is little room between the multiply-adds.
             e.prefetch(ahead.start + offset.value, level=2)
             offset.value = offset.value + ahead.step
         yield i

@@ -37,9 +37,8 @@ class Standardise(NativeKernel, frozen=True):
             source, target = x + start, y + start
 
             def body(c: Operand, lanes: int | None) -> None:
-                ask_ahead(e, source + c, target + c)
-                if self.plus:
-                    ask_ahead(e, addend + (start + c))
+                more = (addend + (start + c),) if self.plus else ()
+                ask_ahead(e, source + c, target + c, *more)
                 standard = (source.vector(c) - mean.vector(c)) * inverse.vector(c)
                 value = e.fma(standard, scale.vector(c), shift.vector(c))
                 value = value + addend.vector(start + c) if self.plus else value

@@ -8,10 +8,10 @@ from striate.kernels.conv_pack import blocks_of
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
+from striate.kernels.micro_tile_rows import micro_tile_rows
 from striate.kernels.moments import Moments
 from striate.kernels.product import SKEW, ProductConvolution
 from striate.kernels.rounding import multiple, quotient
-from striate.kernels.tile_height import tile_height
 from striate.layers import Conv, Shape, Window
 from striate.plan import At, Launch
 
@@ -107,7 +107,7 @@ class Product(Struct, frozen=True):
     @property
     def height(self) -> int:
         """Positions of a micro-tile."""
-        return tile_height(self.isa, self.positions, self.training)
+        return micro_tile_rows(self.isa, self.positions, self.training)
 
     @property
     def moments_bytes(self) -> int:

@@ -35,7 +35,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
 
     Attributes:
         room: the most tiles in a block.
-        rows: of a micro-tile.
+        height: rows of a micro-tile.
         lanes: of a vector.
         given: whether x is transformed already.
         pooled: whether x is a pooled gradient.
@@ -44,7 +44,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
 
     step: int
     room: int
-    rows: int
+    height: int
     columns: int
     lanes: int
     bias: bool
@@ -79,7 +79,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
         tiles, micro_tiles, pieces, part, parts, depth = (e.argument(i) for i in range(5, 11))
         height, width, pixel = (e.argument(i) for i in range(11, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
-        block, rows, channels = e.chunk // parts, self.rows, tiling.channels
+        block, rows, channels = e.chunk // parts, self.height, tiling.channels
         first = block * micro_tiles // pieces * rows
         count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
         between = e.scratch + GROUP * (POSITIONS * self._product_stride)
@@ -116,7 +116,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
         sizes: tuple[Value, Value, Value],
     ) -> None:
         """For each position: tiles x channels times channels x a group of blocks of filters."""
-        (data, filters), (count, depth, together), rows = factors, sizes, self.rows
+        (data, filters), (count, depth, together), rows = factors, sizes, self.height
         of_position = depth * self.columns
         of_block = of_position * POSITIONS
         with e.loop(POSITIONS) as p, e.loop(together) as number:

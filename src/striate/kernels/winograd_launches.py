@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from striate.kernels.isa import Isa
+from striate.kernels.micro_tile_rows import micro_tile_rows
 from striate.kernels.rounding import multiple, quotient
-from striate.kernels.tile_height import tile_height
 from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_filters import Filters
 from striate.kernels.winograd_output import TransformOutputs
@@ -171,7 +171,7 @@ class Sizes(Struct, frozen=True):
     @property
     def height(self) -> int:
         """Rows of a micro-tile."""
-        return tile_height(self.isa, self.tiles, self.training)
+        return micro_tile_rows(self.isa, self.tiles, self.training)
 
     @property
     def micro_tiles(self) -> int:
@@ -212,7 +212,7 @@ class Sizes(Struct, frozen=True):
 
     @property
     def room(self) -> int:
-        """The most tiles in a block of any net."""
+        """The most tiles in a block of any net whose micro-tiles are as high."""
         return multiple(GIVEN_BLOCK if self.given else BLOCK, self.height)
 
     @property

@@ -1,4 +1,4 @@
-"""How high micro-tiles are: a target's own height, or one that a few rows fill better."""
+"""Rows of a convolution's micro-tiles: the target's own, or fewer, which few positions fill."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple
 
 
-def tile_height(isa: Isa, rows: int, training: bool) -> int:
+def micro_tile_rows(isa: Isa, rows: int, training: bool) -> int:
     """Rows of a micro-tile, for a matrix product with so many rows.
 
     Lower micro-tiles than the target's own read the other factor more often. They pay where they
