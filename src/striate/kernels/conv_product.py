@@ -33,14 +33,12 @@ GRADIENT_BLOCK = 64
 FRACTION_OF_GRADIENTS = 0.84
 """Of the peak that products by the filters reach: sums go through memory."""
 GRADIENT_PART, LEAST_PART = 1500, 400
-"""Positions in a part, about, and at least, where few chunks make more parts: their sums go through
-memory and are added up."""
+"""Positions in a part: about, where filters and channels make chunks enough, and at least, where
+they do not. The sums of each part go through memory and are added up."""
 MOST_SHARED = 256
 """Filters in a chunk at most, so that their sums stay in the second-level cache."""
 MOST_SUMS = 512 * 1024
 """Bytes of sums in a chunk, about: they are read and written for each block of positions."""
-FEWEST_CHUNKS = 8
-"""Chunks that are wanted, so that threads end together; each packs its gradients for itself."""
 RIDING = 0.3
 """The time of summing up the moments of what is in registers, by that of a pass of its own."""
 LEAST_SHARED = 4
@@ -151,8 +149,7 @@ class ProductBackward(Struct, frozen=True):
         slices = quotient(x.channels, width)
         taken = _slices_taken(conv, x, slices, shared * columns, parts * quotient(blocks, shared))
         chunks = quotient(blocks, shared) * conv.window.cells * slices // taken
-        most = max(1, min(positions // LEAST_PART, quotient(CHUNKS, chunks)))
-        parts = min(max(parts, quotient(FEWEST_CHUNKS, chunks)), most)
+        parts = max(1, min(positions // LEAST_PART, quotient(CHUNKS, chunks)))
         bounded = source.is_bounded(conv.window.size)
         kernel = ProductGradient(
             *(
@@ -178,5 +175,5 @@ def _slices_taken(conv: Conv, x: Shape, slices: int, filters: int, shares: int) 
     would be if each took all slices."""
     every = conv.window.cells * slices
     least = quotient(4 * conv.window.cells * x.channels * filters, MOST_SUMS)
-    least = min(max(least, quotient(FEWEST_CHUNKS, shares)), every)
+    least = min(max(least, quotient(CHUNKS, shares)), every)
     return every // min(n for n in range(least, every + 1) if every % n == 0)
