@@ -17,24 +17,34 @@ from striate.kernels.shuffles import lane_sums
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.vector_loop import lanes_below
 
-TAKEN = 4096
-"""Values of a micro-tile's images that are taken at a time: they stay in the first-level cache, and
-the fewer images there are, the longer are the runs in which weights are read."""
+TAKEN, TAKEN_ALONE = 4096, 2**18
+"""Values of a micro-tile's images that are taken at a time. They stay in the first-level cache;
+where they are all the images, so that each weight is read once, in the second-level one: the longer
+runs are, the faster are weights read."""
+AHEAD = 128
+"""Weights by which a row of them is asked for, where each is read once."""
 PRIVATE_BYTES = 4 * 64
 """Private memory for the sums of one micro-tile, at the start of the scratch memory."""
 
 
 class DotTile(Struct, frozen=True):
-    """A micro-tile of dot products: each of ``images`` rows with each of ``neurons`` rows."""
+    """A micro-tile of dot products: each of some rows with each of some others.
+
+    Attributes:
+        images: rows of one kind.
+        neurons: rows of the other.
+        alone: whether these are all the images.
+    """
 
     images: int
     neurons: int
+    alone: bool
 
     @classmethod
     def of(cls, isa: Isa, images: int) -> DotTile:
         """The tile for so many images: at most 4, and as many neurons as registers allow."""
         rows = -(-images // -(-images // 4))
-        return cls(rows, isa.tile_rows * isa.tile_vectors // max(rows, 2))
+        return cls(rows, isa.tile_rows * isa.tile_vectors // max(rows, 2), images <= rows)
 
     def multiply(
         self,
@@ -48,7 +58,8 @@ class DotTile(Struct, frozen=True):
     ) -> None:
         """to[n, k] = bias[k] + Σ_d x[n, d]·w[k, d] for all n and k of the ranges, or 0 if that is
         less and ``relu``."""
-        (images, neurons), step = ranges, TAKEN // self.images & -e.lanes
+        (images, neurons), taken = ranges, TAKEN_ALONE if self.alone else TAKEN
+        step = taken // self.images & -e.lanes
         with (
             e.loop(depth, step=step) as d,
             e.loop(images.stop, start=images.first, step=self.images) as n,
@@ -57,7 +68,7 @@ class DotTile(Struct, frozen=True):
             length = e.integer_minimum(depth - d, step)
             left = _rows(e, factors[0], images, (n, self.images), d)
             right = _rows(e, factors[1], neurons, (k, self.neurons), d)
-            for i, sums in enumerate(lane_sums(e, dots(e, left, right, length))):
+            for i, sums in enumerate(lane_sums(e, dots(e, left, right, length, self.alone))):
                 e.scratch.store_vector(sums, i * e.lanes)
             rows = e.integer_minimum(images.stop - n, self.images)
             columns = e.integer_minimum(neurons.stop - k, self.neurons)
@@ -80,11 +91,16 @@ def _rows(
     return [matrix.row(clamped(e, first + i, last)) + column for i in range(count)]
 
 
-def dots(e: Emitter, left: list[Pointer], right: list[Pointer], length: Value) -> list[Value]:
-    """Σ_d left[i][d]·right[j][d], not yet summed over lanes, in the order i, then j."""
+def dots(
+    e: Emitter, left: list[Pointer], right: list[Pointer], length: Value, far: bool
+) -> list[Value]:
+    """Σ_d left[i][d]·right[j][d], not yet summed over lanes, in the order i, then j; where the
+    right ones are far, that is in memory, they are asked for ahead."""
     sums = [[e.variable(e.splat(0.0)) for _ in right] for _ in left]
 
     def step(d: Operand, mask: Callable[[Value], Value]) -> None:
+        for pointer in right if far else ():
+            e.prefetch(pointer + (d + AHEAD))
         values = [mask(pointer.vector(d)) for pointer in right]
         for pointer, totals in zip(left, sums, strict=True):
             x = mask(pointer.vector(d))
