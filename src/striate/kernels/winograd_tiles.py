@@ -13,7 +13,8 @@ from striate.kernels.values import Operand, Pointer, Value
 TILE = 6
 """Rows (and columns) of the largest patch."""
 AHEAD = 2
-"""Tiles by which memory is asked for before it is read or written."""
+"""Tiles by which memory is asked for before products are read from it, or tiles are written; what
+the next patch covers is asked for while one is read."""
 WINDOW = 2
 """Rows and columns of a POOL's window, and from one to the next."""
 NUMBERS = 7
@@ -154,9 +155,9 @@ class Patch(Struct, frozen=True):
 
     def load(self, number: int, column: Value, channel: Value) -> Value:
         """A vector of the channels of a pixel, given by the number of its row and by its column;
-        what a later patch has there is asked for."""
+        what the next patch has there is asked for."""
         e, tiling, row, outside = self.e, self.tiling, self.rows[number], self.outside
-        place, later = self.left + column, tiling.step * AHEAD
+        place, later = self.left + column, tiling.step
         inside = (place >= 0) & (place < tiling.width)
         x = e.select_pointer(inside, row.x, outside.x)
         if row.switches is None or row.cell is None or outside.switches is None:
