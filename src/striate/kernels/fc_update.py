@@ -15,6 +15,7 @@ from striate.kernels.fc_blocks import PIECE_VALUES, WIDTH, Block, Blocks
 from striate.kernels.fc_data_gradient import PADDING, DataSums, DataTile
 from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
+from striate.kernels.micro_tile import LINE
 from striate.kernels.outer_products import (
     Panel,
     Rows,
@@ -123,7 +124,8 @@ class _Tiles(Struct, frozen=True):
     ) -> None:
         """A micro-tile of the gradient."""
         for r in range(e.isa.tile_rows):
-            e.prefetch(self.arrays.w + (ahead + r * self.x.step + c))
+            for line in range(0, e.isa.tile_columns, LINE):
+                e.prefetch(self.arrays.w + (ahead + r * self.x.step + c + line), level=2)
         sums = zeros(e)
         panel = Panel(panels + c * self.images, e.isa.tile_columns)
         accumulate(e, sums, self.dy.tile(k, e.integer(0)), self.dy.step, panel, self.images)
@@ -136,7 +138,7 @@ class _Tiles(Struct, frozen=True):
 
         def after(i: Value) -> list[tuple[Pointer, Value]]:
             for array in self.arrays.state:
-                e.prefetch(array + (ahead + i))
+                e.prefetch(array + (ahead + i), level=2)
             return self.arrays.after(e, place + i, gradient.vector(i))
 
         for_vectors(e, count, after, e.scratch)

@@ -32,6 +32,9 @@ PART, LEAST_PART = 64, 32
 few parts to share, they are smaller."""
 MOST_WHOLE = 64 * 2**20
 """Bytes of transformed volumes that are worth their way through memory."""
+SLICE = 400
+"""The most tiles of a part that are multiplied while as many are asked for: both stay in the
+second-level cache."""
 CHUNKS = 16
 """Wanted chunks."""
 
@@ -92,7 +95,8 @@ class _FilterGradient(Struct, frozen=True):
         size, tiles, bias = self.task.what.window.size[0], self.tiles, self.task.what.bias
         kernel = WinogradWholeGradient(size, *self._shape(part))
         roles = ("scratch.patches", "scratch.gradients", "dw.w", "dw.b" if bias else 0)
-        sizes = (tiles, channels, filters, self.parts(part)[0], part, part)
+        slices = quotient(tiles, SLICE)
+        sizes = (tiles, slices, channels, filters, self.parts(part)[0], part, part)
         chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (
             transform(isa, self.data, "x0", "patches", tiles, tiles),

@@ -87,14 +87,15 @@ class WinogradProducts(NativeKernel, frozen=True):
         volumes = (inputs, (x, patches)), (outputs, (dy, gradients))
         parts_of = (e.integer(0), depth), (k, own[1])
         start, stop = number * tiles // slices, (number + 1) * tiles // slices
-        with e.loop(stop, start=start, step=self.room) as first, e.loop(len(self.groups)) as group:
+        groups = len(self.groups)
+        with e.loop(groups) as group, e.loop(stop, start=start, step=self.room) as first:
             some = first, e.integer_minimum(stop - first, self.room)
             for n, rows in enumerate(self.groups):
                 with e.when(group.equals(n)):
                     for (tiling, memory), part in zip(volumes, parts_of, strict=True):
                         transform_tiles(e, tiling, memory, some, part, panels, room, rows)
             kept = (panels, own, some[1], first.equals(start), zeros, self.left, self.narrow)
-            products = Products(e, patches, gradients, *kept, far=False)
+            products = Products(e, patches, gradients, *kept)
             with e.loop(panels.positions) as place:
                 products.add(place, sums.of(self._position(e, group, place)))
             if self.bias:
@@ -155,11 +156,12 @@ class WinogradGradientBack(NativeKernel, frozen=True):
 
 class WinogradWholeGradient(NativeKernel, frozen=True):
     """Transformed patches, transformed gradients, gradient of the filters, gradient of the bias,
-    tiles, for which the `Panels` have just room, channels, filters, parts of the channels, channels
-    and filters of a part, which are whole panels.
+    tiles, for which the `Panels` have just room, slices that they are summed up in, channels,
+    filters, parts of the channels, channels and filters of a part, which are whole panels.
 
     One chunk is one part of the channels and of the filters, with all tiles: its sums stay in
-    private memory and are transformed back at once.
+    private memory and are transformed back at once. While a slice of the tiles is summed up, the
+    next one, or the next position's, is asked for.
 
     Attributes:
         size: rows (and columns) of a filter.
@@ -179,22 +181,24 @@ class WinogradWholeGradient(NativeKernel, frozen=True):
         return 4 * (self.columns + POSITIONS * self.lanes + sums)
 
     def emit(self, e: Emitter) -> None:
-        tiles, channels, filters, across, width, height = (e.argument(i) for i in range(4, 10))
+        tiles, slices = e.argument(4), e.argument(5)
+        channels, filters, across, width, height = (e.argument(i) for i in range(6, 11))
         c, k = e.chunk % across * width, e.chunk // across * height
         own = e.integer_minimum(channels - c, width), e.integer_minimum(filters - k, height)
         panels, between = Panels(tiles, self.columns), e.scratch + self.columns
         fill(e, e.scratch, self.columns)
         sums = Sums(between + POSITIONS * e.lanes, width, position_stride(height, width))
-        begins = e.integer(0).equals(0)  # all tiles are summed up at once
         products = Products(
             e,
             e.pointer(0) + c // self.columns * panels.panel,
             e.pointer(1) + k // self.columns * panels.panel,
-            *(panels, own, tiles, begins, e.scratch, self.left, self.narrow),
-            far=True,
+            *(panels, own, tiles, e.integer(0).equals(0), e.scratch, self.left, self.narrow),
         )
-        with e.loop(POSITIONS) as position:
-            products.add(position, sums.of(position))
+        with e.loop(POSITIONS) as position, e.loop(slices) as number:
+            first, stop = number * tiles // slices, (number + 1) * tiles // slices
+            place = e.select(number + 1 < slices, stop * self.columns, panels.position)
+            some = products.some(first, stop - first, place - first * self.columns)
+            some.add(position, sums.of(position))
         to = e.pointer(2) + (k * (self.size**2 * channels) + c)
         transform_back(e, self.size, (sums, e.integer(1), 0), to, own, channels, between)
         if self.bias:

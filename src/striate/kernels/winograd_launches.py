@@ -170,8 +170,8 @@ class Sizes(Struct, frozen=True):
 
     @property
     def height(self) -> int:
-        """Rows of a micro-tile."""
-        return micro_tile_rows(self.isa, self.tiles, self.training)
+        """Rows of a micro-tile; products by rows of positions are few kernels, in training, too."""
+        return micro_tile_rows(self.isa, self.tiles, self.training and not self._no_cache_holds)
 
     @property
     def micro_tiles(self) -> int:
@@ -197,8 +197,13 @@ class Sizes(Struct, frozen=True):
     def by_position(self) -> bool:
         """Whether no cache holds the filters, or tiles are too few to share, and yet no cache holds
         them transformed, for every part of the filters."""
+        return self._no_cache_holds or (self._are_few and self.transformed > MOST_GIVEN)
+
+    @property
+    def _no_cache_holds(self) -> bool:
+        """Whether that is true of the filters."""
         filters = POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
-        return filters > MOST_FILTERS or (self._are_few and self.transformed > MOST_GIVEN)
+        return filters > MOST_FILTERS
 
     @property
     def given(self) -> bool:

@@ -5,6 +5,7 @@ that lie in panels; and the way back from them to the cells of the filters.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import Stream, sum_products
@@ -14,6 +15,8 @@ from striate.kernels.winograd_tiles import TILE
 from striate.kernels.winograd_transform import transform
 from striate.kernels.winograd_volumes import SKEW, Panels
 
+AHEAD = 2
+"""Vectors by which the way back asks for sums, and for the cells that it writes."""
 ONES = TILE + 1
 """The position of the point 1 in both directions: there a transformed tile is the sum of its
 values, divided twice by the product of the point's distances to the others."""
@@ -60,7 +63,8 @@ class Products(Struct, frozen=True):
         zeros: a panel's columns of them.
         left: filters behind the last whole micro-tile of a whole panel, and of the last one.
         narrow: vectors of channels in the last panel of the volume, where it is not whole; else 0.
-        far: whether panels come from memory: the next position's are then asked for meanwhile.
+        ahead: floats from what a panel multiplies to what it asks for meanwhile, of panels that
+            come from memory; None if they do not.
     """
 
     e: Emitter
@@ -73,7 +77,14 @@ class Products(Struct, frozen=True):
     zeros: Pointer
     left: tuple[int, int]
     narrow: int
-    far: bool
+    ahead: Value | None = None
+
+    def some(self, first: Value, count: Value, ahead: Value) -> Products:
+        """The same of so many tiles, from one of them on."""
+        skipped = first * self.panels.columns
+        patches, gradients = self.patches + skipped, self.gradients + skipped
+        of_them = {"patches": patches, "gradients": gradients, "tiles": count, "ahead": ahead}
+        return replace(self, **of_them, begins=first.equals(0))
 
     def add(self, place: Value, to: Sums) -> None:
         """Add up the tiles at one place of the panels, to the sums of its position."""
@@ -97,13 +108,13 @@ class Products(Struct, frozen=True):
     def _soon(
         self, patches: Pointer, gradients: Pointer, numbers: tuple[Value, Value]
     ) -> tuple[Pointer, Pointer] | None:
-        """What two panels, of filters and channels, ask for: a half of each one's next position.
+        """What two panels, of filters and channels, ask for: a half of what each will multiply.
         Every panel meets several of the other kind; their numbers say which half."""
-        if not self.far:
+        if self.ahead is None:
             return None
-        half, next_position = self.panels.columns // 2, self.panels.position
+        half = self.panels.columns // 2
         of_filters, of_channels = ((number & 1) * half for number in numbers)
-        return patches + (of_filters + next_position), gradients + (of_channels + next_position)
+        return patches + (of_filters + self.ahead), gradients + (of_channels + self.ahead)
 
     def _panel(
         self,
@@ -185,12 +196,15 @@ def transform_back(
 
         def load(column: Value, i: int) -> Value:
             place = source.start + (column + i * TILE) * source.position
+            e.prefetch(place + AHEAD * e.lanes)
             total = e.variable(place.vector())
             with e.loop(slices, start=1) as part:
                 total.value = total.value + place.vector(part * apart)
             return total.value
 
         def store(i: Value, j: int, value: Value) -> None:
-            target.store_vector(value, (i * size + j) * depth)
+            place = target + (i * size + j) * depth
+            e.prefetch(place + AHEAD * e.lanes)
+            place.store_vector(value)
 
         transform(e, matrix, load, store, between)
