@@ -21,6 +21,7 @@ from striate.plan import Task
     [
         ("avx512", 49, 10),  # five micro-tiles instead of five of 12, a sixth less
         ("avx512", 16, 8),
+        ("avx512", 64, 11),
         ("avx512", 196, 12),  # 17 of 12 waste less than an eighth
         ("avx512", 1568, 12),
         ("avx512", 1, 8),
@@ -41,6 +42,18 @@ def test_a_micro_tile_is_lower_where_few_rows_would_leave_it_empty(
 def test_training_takes_the_height_of_the_target(rows: int) -> None:
     isa = target("avx512")
     assert micro_tile_rows(isa, rows, training=True) == isa.tile_rows
+
+
+@pytest.mark.parametrize(
+    ("text", "height"), [("14x14x512", 11), ("28x28x512", 12), ("14x14x64", 12)]
+)
+def test_products_by_rows_of_positions_are_lower_in_training_too(text: str, height: int) -> None:
+    conv, (x,) = example(f"{text} -> CONV3-512")
+    task = Task("forward", "conv1", conv, 4, (x,), conv.shape(x), True, {"y": "y"})
+    launches = WinogradForward(target("avx512")).lower(task).launches
+    assert {launch.kernel.height for launch in launches if hasattr(launch.kernel, "height")} == {
+        height
+    }
 
 
 @pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)

@@ -137,3 +137,9 @@ def activation_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
     kernel = ActivationBackward(task.what)
     saved = "y" if "output" in task.what.saves else "x0"
     return Lowering((Launch(kernel, chunks_of(count), ("dy", saved, "dx0", count)),))
+
+
+def rectified(task: Task) -> Launch:
+    """The backward pass of the RELU before a task, on the gradient that the task has left."""
+    count = task.batch * task.inputs[0].values
+    return Launch(ActivationBackward(Relu()), chunks_of(count), ("dx0", "x0", "dx0", count))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from striate.kernels.activations import rectified
 from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
@@ -18,6 +19,7 @@ from striate.kernels.winograd_launches import (
     tiling,
 )
 from striate.kernels.winograd_pool import TilePool
+from striate.kernels.winograd_signs import signs_bytes, signs_fit
 from striate.kernels.winograd_tiles import TILE, WINDOW
 from striate.kernels.winograd_volumes import POSITIONS
 from striate.layers import Conv, Shape
@@ -141,9 +143,18 @@ class WinogradBackward(Struct, frozen=True):
         return seconds(self.isa, work) * (by_data + by_filters) + filters
 
     def lower(self, task: Task) -> Lowering:
-        launches, scratch = self._by_data(task) if "dx0" in task.roles else ((), {})
-        more, partial = filter_gradient(self.isa, task)
-        return Lowering((*launches, *more), scratch={**scratch, **partial})
+        if "dx0" not in task.roles:
+            launches, scratch = filter_gradient(self.isa, task)
+            return Lowering(launches, scratch=scratch)
+        (x,), sizes, masked = task.inputs, self._sizes(task), task.detail.get("mask", False)
+        bits = signs_bytes(self.isa, sizes.tiles, x.channels, sizes.cut.step)
+        kept = masked and signs_fit(task.what)
+        signs, room = ("scratch.signs", {"signs": bits}) if kept else (0, {})
+        launches, scratch = filter_gradient(self.isa, task, signs)
+        more, own = self._by_data(task, sizes, signs)
+        if masked and not kept:
+            more = *more, rectified(task)
+        return Lowering((*launches, *more), scratch={**scratch, **own, **room})
 
     def _sizes(self, task: Task) -> Sizes:
         """Of the pass by the data."""
@@ -152,11 +163,9 @@ class WinogradBackward(Struct, frozen=True):
         cut = tiling(y, x, (size - 1 - sides[0], size - 1 - sides[2]), size)
         return Sizes(self.isa, task.batch, cut, x, task.training)
 
-    def _by_data(self, task: Task) -> Launches:
+    def _by_data(self, task: Task, sizes: Sizes, signs: str | int) -> Launches:
         conv, (x,) = task.what, task.inputs
         own = conv.window.size[0], conv.filters, x.channels
         filters = Filters(self.isa, *own, flipped=True, prepared=False)
-        mask = "x0" if task.detail.get("mask") else 0
         switches = SWITCHES if "pool" in task.detail else 0
-        roles = ("dy", 0, "dx0", mask, switches)
-        return convolution(self._sizes(task), roles, filters)
+        return convolution(sizes, ("dy", 0, "dx0", signs, switches), filters)

@@ -12,7 +12,7 @@ from striate.kernels.values import Operand, Pointer, Value, Variable, is_number
 
 INT = ir.IntType(64)
 FLOAT = ir.FloatType()
-ELEMENTS = {"f32": FLOAT, "u8": ir.IntType(8), "u32": ir.IntType(32), "i64": INT}
+ELEMENTS = {"f32": FLOAT, "i64": INT} | {f"u{n}": ir.IntType(n) for n in (8, 16, 32)}
 
 
 class Emitter:
@@ -48,7 +48,7 @@ class Emitter:
         return self.module
 
     def pointer(self, slot: int, element: str = "f32") -> Pointer:
-        """Argument number ``slot`` of the step as an address of f32, u8, u32 or i64 elements."""
+        """Argument number ``slot`` of the step as an address of such `ELEMENTS`."""
         kind = ELEMENTS[element]
         address = self.builder.load(self.builder.gep(self._slots, [ir.Constant(INT, slot)]))
         return Pointer(self, self.builder.inttoptr(address, kind.as_pointer()), kind)

@@ -9,7 +9,6 @@ back. Backward-data is the same over the flipped filters.
 from __future__ import annotations
 
 from striate.kernels.base import NativeKernel
-from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import LINE, Stream, dot_panels
 from striate.kernels.values import Pointer, Value
@@ -74,8 +73,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
         return OutputTransform(*own, far=False, pool=self.pool)
 
     def emit(self, e: Emitter) -> None:
-        x, filters, bias, y = (e.pointer(i) for i in range(4))
-        mask = e.pointer(4, "u8" if self.pool else "f32")
+        x, filters, to = e.pointer(0), e.pointer(1), self._transform.target(e, (2, 3, 4))
         tiles, micro_tiles, pieces, part, parts, depth = (e.argument(i) for i in range(5, 11))
         height, width, pixel = (e.argument(i) for i in range(11, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
@@ -101,9 +99,8 @@ class WinogradConvolution(NativeKernel, frozen=True):
             self._multiply(e, factors, panels, (count, channels, together))
             with e.loop(together) as number:
                 k = (start + number) * self.columns
-                to = Target(bias + k, y + k, mask + k)
                 wanted = e.integer_minimum(depth - k, self.columns)
-                output = Output(height, width, pixel, wanted)
+                output = Output(height, width, pixel, k, wanted)
                 source = e.scratch + number * (POSITIONS * self._product_stride)
                 products = source, self._product_stride
                 self._transform.emit(e, tiling, some, products, to, output, between)

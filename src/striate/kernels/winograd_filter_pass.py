@@ -40,12 +40,14 @@ CHUNKS = 16
 
 
 class _FilterGradient(Struct, frozen=True):
-    """A backward-filter pass in the making: the task, and both volumes in tiles."""
+    """A backward-filter pass in the making: the task, both volumes in tiles, and where signs of the
+    input go."""
 
     isa: Isa
     task: Task
     data: Tiling
     gradients: Tiling
+    signs: str | int
 
     @property
     def tiles(self) -> int:
@@ -99,7 +101,7 @@ class _FilterGradient(Struct, frozen=True):
         sizes = (tiles, slices, channels, filters, self.parts(part)[0], part, part)
         chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (
-            transform(isa, self.data, "x0", "patches", tiles, tiles),
+            transform(*(isa, self.data, "x0", "patches", tiles, tiles), signs=self.signs),
             transform(*(isa, self.gradients, "dy", "gradients", tiles, tiles, self.switches)),
             Launch(kernel, chunks, (*roles, *sizes), room=room),
         )
@@ -116,7 +118,7 @@ class _FilterGradient(Struct, frozen=True):
         if kernel.scratch(channels, filters, share) > MOST_ROOM:
             kernel = replace(kernel, groups=THIRDS)
         sums = ("scratch.sums", "scratch.biases")
-        tilings = (*self.data.arguments, *self.gradients.arguments, self.switches)
+        tilings = (*self.data.arguments, *self.gradients.arguments, self.switches, self.signs)
         main = Launch(
             *(kernel, slices * parts),
             ("x0", "dy", *sums, self.tiles, slices, share, parts, *tilings),
@@ -133,8 +135,8 @@ class _FilterGradient(Struct, frozen=True):
         return (main, back), scratch
 
 
-def filter_gradient(isa: Isa, task: Task) -> Launches:
-    """The gradient of a CONV's filters and bias.
+def filter_gradient(isa: Isa, task: Task, signs: str | int = 0) -> Launches:
+    """The gradient of a CONV's filters and bias, and the signs of its input if they have a place.
 
     Where channels and filters make enough parts, both volumes are transformed before, and each part
     is summed up over all tiles. Else the tiles are cut in slices, whose chunks transform them.
@@ -143,6 +145,7 @@ def filter_gradient(isa: Isa, task: Task) -> Launches:
     size, sides = conv.window.size[0], conv.window.sides
     data = tiling(x, y, (sides[0], sides[2]), size)
     outputs = (y.height, y.width, y.channels, (0, 0), data.rows, data.columns)
-    pass_ = _FilterGradient(isa, task, data, Tiling(*outputs, data.step, data.step))
+    gradients = Tiling(*outputs, data.step, data.step)
+    pass_ = _FilterGradient(isa, task, data, gradients, signs)
     part = pass_.whole_part
     return pass_.in_slices() if part is None else pass_.whole(part)

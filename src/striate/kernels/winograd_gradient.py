@@ -11,12 +11,15 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_signs import Signs
 from striate.kernels.winograd_sums import ONES, Products, Sums, position_stride, transform_back
 from striate.kernels.winograd_tiles import NUMBERS, TILE, Source, Tiling
 from striate.kernels.winograd_volumes import POSITIONS, Panels, transform_tiles
 
 SIZES = 8
 """The slot from which on the numbers of two tilings stand."""
+SIGNS = SIZES + 2 * NUMBERS + 1
+"""The slot of the input's signs."""
 WHOLE = (tuple(range(TILE)),)
 THIRDS = ((0, 5), (1, 2), (3, 4))
 """Rows of the 6x6 positions that a chunk transforms and multiplies at a time: in thirds, what is
@@ -25,8 +28,9 @@ transformed takes less room. A point's row shares sums with its opposite's."""
 
 class WinogradProducts(NativeKernel, frozen=True):
     """x, dy, sums, sums for the bias, tiles, slices that they are cut in, filters in a part, parts,
-    `Tiling.arguments` of the patches of input and of the tiles of the output's gradient, and the
-    switches of a gradient that is pooled.
+    `Tiling.arguments` of the patches of input and of the tiles of the output's gradient, the
+    switches of a gradient that is pooled, and `Signs` of the input, which are kept if they have a
+    place.
 
     One chunk is one slice of the tiles and one part of the filters: a few tiles at a time are
     transformed to private memory, all or some positions at a time, and added to its sums. Sums are
@@ -88,14 +92,19 @@ class WinogradProducts(NativeKernel, frozen=True):
         parts_of = (e.integer(0), depth), (k, own[1])
         start, stop = number * tiles // slices, (number + 1) * tiles // slices
         groups = len(self.groups)
+        signs = Signs(e.pointer(SIGNS, "u16"), depth // self.lanes, self.step)
+        kept = signs, (e.argument(SIGNS) > 0) & k.equals(0)
         with e.loop(groups) as group, e.loop(stop, start=start, step=self.room) as first:
             some = first, e.integer_minimum(stop - first, self.room)
             for n, rows in enumerate(self.groups):
                 with e.when(group.equals(n)):
-                    for (tiling, memory), part in zip(volumes, parts_of, strict=True):
-                        transform_tiles(e, tiling, memory, some, part, panels, room, rows)
-            kept = (panels, own, some[1], first.equals(start), zeros, self.left, self.narrow)
-            products = Products(e, patches, gradients, *kept)
+                    # The first group needs all rows of a patch: it sees its middle.
+                    signs_of = None if n else kept, None
+                    for volume, part, seen in zip(volumes, parts_of, signs_of, strict=True):
+                        where = *volume, some, part, panels, room, rows
+                        transform_tiles(e, *where, kept=seen)
+            of_tiles = panels, own, some[1], first.equals(start), zeros, self.left, self.narrow
+            products = Products(e, patches, gradients, *of_tiles)
             with e.loop(panels.positions) as place:
                 products.add(place, sums.of(self._position(e, group, place)))
             if self.bias:

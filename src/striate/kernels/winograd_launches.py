@@ -61,12 +61,12 @@ def convolution(
 
     Args:
         sizes: of what is done.
-        roles: input, bias, output, mask, and the switches of an input that is a pooled gradient;
-            bias, mask and switches may be 0.
+        roles: input, bias, output, signs of a mask, and the switches of an input that is a pooled
+            gradient; bias, signs and switches may be 0.
         filters: that it is multiplied with.
         relu: whether max(0, .) follows.
         pixel: values from one pixel of the output to the next; None if it is as deep as y.
-        pool: what is left of the output, if not all; the mask are then its switches.
+        pool: what is left of the output, if not all; in place of signs then come its switches.
     """
     isa, cut, y = sizes.isa, sizes.cut, sizes.y
     ending = (roles[1] != 0, relu, roles[3] != 0 and pool is None, pool)
@@ -247,10 +247,11 @@ def transform(
     tiles: int,
     room: int,
     switches: str | At | int = 0,
+    signs: str | int = 0,
 ) -> Launch:
     """The transforms of all tiles of a volume, to `Panels` with so much room in a scratch buffer;
-    with switches, the volume is a pooled gradient."""
+    with switches, the volume is a pooled gradient; signs are where those of its patches go."""
     kernel = TransformTiles(cut.step, cut.size, isa.tile_columns, isa.lanes, switches != 0)
     share = quotient(tiles, CHUNKS)
-    arguments = (volume, f"scratch.{to}", tiles, share, room, *cut.arguments, switches)
+    arguments = (volume, f"scratch.{to}", tiles, share, room, *cut.arguments, switches, signs)
     return Launch(kernel, quotient(tiles, share), arguments, room=kernel.scratch(cut.channels))

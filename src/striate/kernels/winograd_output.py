@@ -12,6 +12,7 @@ from striate.kernels.memory_ops import copy
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import minimal
 from striate.kernels.winograd_pool import TilePool
+from striate.kernels.winograd_signs import Signs
 from striate.kernels.winograd_tiles import AHEAD, TILE, Tiling
 from striate.kernels.winograd_transform import Load, transform
 from striate.kernels.winograd_volumes import POSITIONS, Panels
@@ -21,13 +22,24 @@ SIZES = 11
 
 
 class Output(Struct, frozen=True):
-    """The volume that tiles are put in, values from one of its pixels to the next, and how many
-    filters of a block are wanted."""
+    """The volume that tiles are put in, values from one of its pixels to the next, a block's first
+    filter, and how many of it are wanted."""
 
     height: Value
     width: Value
     pixel: Value
+    first: Value
     wanted: Value
+
+
+class Places(Struct, frozen=True):
+    """Where a tile goes, what is asked for meanwhile, values from one line and from one pixel to
+    the next."""
+
+    start: Pointer
+    ahead: Pointer
+    line: Value
+    pixel: Value
 
 
 class Edge(Struct, frozen=True):
@@ -46,11 +58,11 @@ class OutputTransform(Struct, frozen=True):
         columns: filters in a block.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
-        masked: whether only what lies where the mask, shaped like the output, is positive is kept,
-            and the rest is zero: the backward pass of a RELU.
+        masked: whether only what lies where the mask's `Signs` are positive is kept, and the rest
+            is zero: the backward pass of a RELU.
         far: whether products come from memory, which is asked for ahead, not from a cache.
         pool: what happens to the output, if anything; it is then what a 2x2 POOL leaves of it, and
-            the mask are its switches, if they are wanted.
+            in place of the mask come its switches, if they are wanted.
     """
 
     step: int
@@ -63,7 +75,13 @@ class OutputTransform(Struct, frozen=True):
 
     def room(self, lanes: int) -> int:
         """Floats of private memory."""
-        return POSITIONS * lanes + 2 * self.step**2 * self.columns
+        return POSITIONS * lanes + self.step**2 * self.columns
+
+    def target(self, e: Emitter, slots: tuple[int, int, int]) -> Target:
+        """Where a launch finds bias, output and mask."""
+        bias, y, mask = slots
+        kind = "u8" if self.pool else "u16"
+        return Target(e.pointer(bias), e.pointer(y), e.pointer(mask, kind))
 
     def emit(
         self,
@@ -82,14 +100,21 @@ class OutputTransform(Struct, frozen=True):
             tiling: of the input.
             tiles: the first, and how many.
             products: of the first tile, and the floats from one position's to the next.
-            to: bias, output and mask from the block's first filter on.
-            output: the volume.
+            to: bias, output and mask.
+            output: the volume, and the block's first filter.
             room: private memory.
         """
         source, stride = products
-        put = self._pool if self.pool else self._tile
+        first = output.first
+        own = Target(to.bias + first, to.y + first, to.mask + first) if self.pool else None
         with tiling.walk(e, *tiles) as (t, tile):
-            put(e, (source + t * self.columns, stride), to, tile, output, room)
+            found = source + t * self.columns, stride
+            if own:
+                self._pool(e, found, own, tile, output, room)
+            else:
+                signs = Signs(to.mask, output.pixel // e.lanes, self.step)
+                at = signs.at(e, tiles[0] + t, first)
+                self._tile(e, found, (to.bias + first, to.y + first, at), tile, output, room)
 
     def _pool(
         self,
@@ -130,54 +155,46 @@ class OutputTransform(Struct, frozen=True):
         self,
         e: Emitter,
         products: tuple[Pointer, Operand],
-        to: Target,
+        to: tuple[Pointer, Pointer, Signs],
         tile: Place,
         output: Output,
         between: Pointer,
     ) -> None:
         """One tile; what the output's edge cuts off goes through a corner."""
         corner, out = between + POSITIONS * e.lanes, self.step
-        start, whole, edge = self._place(e, tile, output)
-        corner_mask = corner + out * out * self.columns
-        if self.masked:
-            with e.when(whole ^ True):
-                self._copy_edge(e, to.mask + start, corner_mask, edge, back=False)
-        own = Target(
-            to.bias,
-            e.select_pointer(whole, to.y + start, corner),
-            e.select_pointer(whole, to.mask + start, corner_mask),
+        (bias, y, signs), (start, whole, edge) = to, self._place(e, tile, output)
+        own = Places(
+            e.select_pointer(whole, y + start, corner),
+            y + (start + output.pixel * (out * AHEAD)),
+            e.select(whole, output.width * output.pixel, out * self.columns),
+            e.select(whole, output.pixel, self.columns),
         )
-        later = start + output.pixel * (out * AHEAD)
-        ahead = Target(to.bias, to.y + later, to.mask + later)
-        pixel = e.select(whole, output.pixel, self.columns)
-        line = e.select(whole, output.width * output.pixel, out * self.columns)
-        self._transform(e, products, own, ahead, (line, pixel), between)
+        self._transform(e, products, (bias, signs), own, between)
         with e.when(whole ^ True):
-            self._copy_edge(e, to.y + start, corner, edge, back=True)
+            self._copy_edge(e, y + start, corner, edge)
 
     def _transform(
         self,
         e: Emitter,
         products: tuple[Pointer, Operand],
-        to: Target,
-        ahead: Target,
-        distances: tuple[Value, Value],
+        given: tuple[Pointer, Signs],
+        to: Places,
         between: Pointer,
     ) -> None:
-        """All columns of a tile; distances are those of its lines and pixels."""
-        line, pixel = distances
+        """All columns of a tile."""
         with e.loop(self.columns, step=e.lanes) as v:
-            offset = to.bias.vector(v) if self.bias else None
+            offset = given[0].vector(v) if self.bias else None
+            signs = given[1].at(e, e.integer(0), v)
+            if self.masked:
+                signs.ask(e)
 
             def store(i: Value, j: int, value: Value) -> None:
-                place = i * line + pixel * j + v
-                e.prefetch(ahead.y + place)
+                place = i * to.line + to.pixel * j + v
+                e.prefetch(to.ahead + place)
                 total = value if offset is None else value + offset
                 total = e.maximum(total, 0.0) if self.relu else total
-                if self.masked:
-                    e.prefetch(ahead.mask + place)
-                    total = e.select(to.mask.vector(place) > 0.0, total, 0.0)
-                to.y.store_vector(total, place)
+                total = e.select(signs.of(e, i, j), total, 0.0) if self.masked else total
+                to.start.store_vector(total, place)
 
             matrix = minimal(self.step, TILE + 1 - self.step).output
             transform(e, matrix, self._load(e, products, v), store, between)
@@ -193,15 +210,12 @@ class OutputTransform(Struct, frozen=True):
         columns = e.integer_minimum(width - column, out)
         return start, whole, Edge(rows, columns, output)
 
-    def _copy_edge(
-        self, e: Emitter, volume: Pointer, corner: Pointer, edge: Edge, back: bool
-    ) -> None:
-        """Between a volume and a tile of its own, as much as lies in the volume."""
+    def _copy_edge(self, e: Emitter, volume: Pointer, corner: Pointer, edge: Edge) -> None:
+        """From a tile of its own to a volume, as much as lies in there."""
         output = edge.output
         with e.loop(edge.rows) as i, e.loop(edge.columns) as j:
             place = volume + (i * output.width + j) * output.pixel
-            tile = corner + (i * self.step + j) * self.columns
-            copy(e, place if back else tile, tile if back else place, output.wanted)
+            copy(e, place, corner + (i * self.step + j) * self.columns, output.wanted)
 
 
 class TransformOutputs(NativeKernel, frozen=True):
@@ -231,8 +245,7 @@ class TransformOutputs(NativeKernel, frozen=True):
         return 4 * self._transform.room(self.lanes)
 
     def emit(self, e: Emitter) -> None:
-        products, bias, y = (e.pointer(i) for i in range(3))
-        mask = e.pointer(3, "u8" if self.pool else "f32")
+        products, to = e.pointer(0), self._transform.target(e, (1, 2, 3))
         tiles, share, room, filters = (e.argument(i) for i in range(4, 8))
         height, width, pixel = (e.argument(i) for i in range(8, SIZES))
         tiling = Tiling.read(e, SIZES, self.step, TILE)
@@ -240,7 +253,6 @@ class TransformOutputs(NativeKernel, frozen=True):
         some = first, e.integer_minimum(tiles - first, share)
         with e.loop(filters, step=self.columns) as k:
             source = products + (k // self.columns * panels.panel + first * self.columns)
-            to = Target(bias + k, y + k, mask + k)
             wanted = e.integer_minimum(filters - k, self.columns)
-            output = Output(height, width, pixel, wanted)
+            output = Output(height, width, pixel, k, wanted)
             self._transform.emit(e, tiling, some, (source, panels.position), to, output, e.scratch)

@@ -15,6 +15,7 @@ from striate.kernels.winograd_matrices import Matrix
 
 Load = Callable[[Value, int], Value]
 Store = Callable[[Value, int, Value], None]
+Seen = Callable[[Value, Sequence[Value]], None]
 Row = Sequence[float]
 
 
@@ -90,6 +91,7 @@ def transform(
     store: Store,
     between: Pointer,
     rows: Sequence[int] | None = None,
+    seen: Seen | None = None,
 ) -> None:
     """matrix · tile · matrixᵀ for one vector of channels.
 
@@ -101,12 +103,15 @@ def transform(
             loop's index.
         between: room for out x in vectors.
         rows: of the result that are wanted; all by default.
+        seen: is shown each column of the tile, by its number.
     """
     wanted = matrix if rows is None else tuple(matrix[row] for row in rows)
     many, few = len(matrix[0]), len(wanted)
     with e.loop(many) as column:
         needed = [any(row[i] for row in wanted) for i in range(many)]
         values = [load(column, i) if needed[i] else e.splat(0.0) for i in range(many)]
+        if seen is not None:
+            seen(column, values)
         for i, value in enumerate(multiply(e, wanted, values)):
             between.store_vector(value, (column + i * many) * e.lanes)
     with e.loop(few) as out:

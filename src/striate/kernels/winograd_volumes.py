@@ -18,10 +18,15 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Matrix, minimal
+from striate.kernels.winograd_signs import Signs
 from striate.kernels.winograd_tiles import AHEAD, NUMBERS, TILE, Patch, Source, Tiling
-from striate.kernels.winograd_transform import transform
+from striate.kernels.winograd_transform import Seen, transform
 
 POSITIONS = TILE * TILE
+SIGNS = 6 + NUMBERS
+"""The slot of `TransformTiles`' signs."""
+Kept = tuple[Signs, Value]
+"""Signs, and whether they are wanted."""
 SKEW = 16
 """Floats between positions, so that 36 of them do not fall on the same cache sets."""
 
@@ -55,8 +60,8 @@ class Panels(Struct, frozen=True):
 
 
 class TransformTiles(NativeKernel, frozen=True):
-    """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`, and
-    the switches of a `Source` that is pooled.
+    """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`, the
+    switches of a `Source` that is pooled, and `Signs`, which are kept of patches if there are any.
 
     Attributes:
         step: rows (and columns) from one tile to the next.
@@ -83,9 +88,13 @@ class TransformTiles(NativeKernel, frozen=True):
         first = e.chunk * share
         count = e.integer_minimum(tiles - first, share)
         panels, whole = Panels(room, self.columns), (e.integer(0), tiling.channels)
-        target = to + first * self.columns
-        volumes = source, target
-        transform_tiles(e, tiling, volumes, (first, count), whole, panels, e.scratch, far=True)
+        volumes, some = (source, to + first * self.columns), (first, count)
+        if self.pooled or self.size < TILE:
+            transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, far=True)
+            return
+        signs = Signs(e.pointer(SIGNS, "u16"), tiling.channels // self.lanes, self.step)
+        kept = signs, e.argument(SIGNS) > 0
+        transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, far=True, kept=kept)
 
 
 def transform_tiles(
@@ -98,6 +107,7 @@ def transform_tiles(
     room: Pointer,
     rows: Sequence[int] | None = None,
     far: bool = False,
+    kept: Kept | None = None,
 ) -> None:
     """BT·d·B of patches of input, or G·dy·Gᵀ of tiles of a gradient.
 
@@ -111,6 +121,8 @@ def transform_tiles(
         room: for 36 vectors and one row of a tile with all channels.
         rows: of the transformed tiles that are wanted; all by default.
         far: whether they go to memory, which is asked for ahead, not to a cache.
+        kept: signs of the patches' middles, if they may be wanted, and whether they are; all rows
+            that are read must then be needed.
     """
     (source, to), (first, count) = volumes, channels
     source = source.at(first)
@@ -123,7 +135,9 @@ def transform_tiles(
             place = target + c // panels.columns * panels.panel
             vectors = e.integer_minimum(count - c, panels.columns)
             with e.loop(vectors, step=e.lanes) as v:
-                _transform_vector(e, tiling, (patch, c + v), place + v, panels, room, rows, far)
+                seen = None if kept is None else _keep(e, kept, tiles[0] + t, first + c + v)
+                own = (patch, c + v), place + v, panels, room, rows, far, seen
+                _transform_vector(e, tiling, *own)
 
 
 def _transform_vector(
@@ -135,6 +149,7 @@ def _transform_vector(
     between: Pointer,
     rows: Sequence[int] | None,
     far: bool,
+    seen: Seen | None,
 ) -> None:
     """One vector of a tile's channels, from this channel of its patch on."""
     patch, channel = source
@@ -148,7 +163,18 @@ def _transform_vector(
             e.prefetch(place + AHEAD * panels.columns)
         place.store_vector(value)
 
-    transform(e, _matrix(tiling), load, store, between, rows)
+    transform(e, _matrix(tiling), load, store, between, rows, seen)
+
+
+def _keep(e: Emitter, kept: Kept, tile: Value, channel: Value) -> Seen:
+    """What stores the signs of a tile's vector, if they are wanted."""
+    signs, wanted = kept[0].at(e, tile, channel), kept[1]
+
+    def seen(column: Value, values: Sequence[Value]) -> None:
+        with e.when(wanted):
+            signs.keep(e, column, values)
+
+    return seen
 
 
 def _matrix(tiling: Tiling) -> Matrix:
