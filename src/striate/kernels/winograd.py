@@ -11,16 +11,15 @@ from __future__ import annotations
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import LINE, Stream, dot_panels
+from striate.kernels.rounding import quotient
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_output import Output, OutputTransform
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_tiles import NUMBERS, TILE, Source, Tiling
-from striate.kernels.winograd_volumes import POSITIONS, SKEW, Panels, transform_tiles
+from striate.kernels.winograd_volumes import POSITIONS, Panels, transform_tiles
 
 SIZES = 14
 """The slot from which on a tiling's numbers stand."""
-GROUP = 2
-"""Blocks of filters that are multiplied with a position's patches while these are in the cache."""
 
 
 class WinogradConvolution(NativeKernel, frozen=True):
@@ -33,7 +32,6 @@ class WinogradConvolution(NativeKernel, frozen=True):
     Where x is given transformed, it is what `TransformTiles` leaves.
 
     Attributes:
-        room: the most tiles in a block.
         height: rows of a micro-tile.
         lanes: of a vector.
         given: whether x is transformed already.
@@ -42,7 +40,6 @@ class WinogradConvolution(NativeKernel, frozen=True):
     """
 
     step: int
-    room: int
     height: int
     columns: int
     lanes: int
@@ -53,18 +50,14 @@ class WinogradConvolution(NativeKernel, frozen=True):
     given: bool = False
     pooled: bool = False
 
-    @property
-    def _product_stride(self) -> int:
-        """Floats from one position's products to the next, for one block of filters."""
-        return self.columns * self.room + SKEW
-
-    def scratch(self, channels: int) -> int:
-        """Bytes of private memory for an input of this depth."""
-        own = POSITIONS * GROUP * self._product_stride + self._transform.room(self.lanes)
+    def scratch(self, channels: int, room: int) -> int:
+        """Bytes of private memory for an input of this depth, and blocks of so many tiles."""
+        products: int = Panels(room, self.columns).panel
+        own = products + self._transform.room(self.lanes)
         if self.given:
             return 4 * own
         zeros = TILE * channels
-        data: int = Panels(self.room, self.columns).size(channels)
+        data = quotient(channels, self.columns) * products
         return 4 * (own + POSITIONS * self.lanes + zeros + data)
 
     @property
@@ -80,12 +73,12 @@ class WinogradConvolution(NativeKernel, frozen=True):
         block, rows, channels = e.chunk // parts, self.height, tiling.channels
         first = block * micro_tiles // pieces * rows
         count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
-        between = e.scratch + GROUP * (POSITIONS * self._product_stride)
-        some = first, count
+        own = Panels((micro_tiles + (pieces - 1)) // pieces * rows, self.columns)
+        between, some = e.scratch + own.panel, (first, count)
         if self.given:
             panels, data = Panels(micro_tiles * rows, self.columns), x + first * self.columns
         else:
-            panels, room = Panels(self.room, self.columns), between + self._transform.room(e.lanes)
+            panels, room = own, between + self._transform.room(e.lanes)
             data = room + (channels * TILE + POSITIONS * e.lanes)
             volume = Source.read(e, 0, SIZES + NUMBERS if self.pooled else None)
             whole = e.integer(0), channels
@@ -93,39 +86,33 @@ class WinogradConvolution(NativeKernel, frozen=True):
         size = channels * (POSITIONS * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
-        with e.loop(last_block, start=first_block, step=GROUP) as start:
-            together = e.integer_minimum(last_block - start, GROUP)
-            factors = data, filters + start * size
-            self._multiply(e, factors, panels, (count, channels, together))
-            with e.loop(together) as number:
-                k = (start + number) * self.columns
-                wanted = e.integer_minimum(depth - k, self.columns)
-                output = Output(height, width, pixel, k, wanted)
-                source = e.scratch + number * (POSITIONS * self._product_stride)
-                products = source, self._product_stride
-                self._transform.emit(e, tiling, some, products, to, output, between)
+        with e.loop(last_block, start=first_block) as number:
+            factors = data, filters + number * size
+            self._multiply(e, factors, (panels, own), (count, channels))
+            k = number * self.columns
+            wanted = e.integer_minimum(depth - k, self.columns)
+            output, products = Output(height, width, pixel, k, wanted), (e.scratch, own.position)
+            self._transform.emit(e, tiling, some, products, to, output, between)
 
     def _multiply(
         self,
         e: Emitter,
         factors: tuple[Pointer, Pointer],
-        panels: Panels,
-        sizes: tuple[Value, Value, Value],
+        panels: tuple[Panels, Panels],
+        sizes: tuple[Value, Value],
     ) -> None:
-        """For each position: tiles x channels times channels x a group of blocks of filters."""
-        (data, filters), (count, depth, together), rows = factors, sizes, self.height
-        of_position = depth * self.columns
-        of_block = of_position * POSITIONS
-        with e.loop(POSITIONS) as p, e.loop(together) as number:
-            weights = filters + (number * of_block + p * of_position)
-            target = e.scratch + (number * POSITIONS + p) * self._product_stride
-            following = e.select(number + 1 < together, number + 1, 0) * of_block
-            turns = e.select(number + 1 < together, p, p + 1)
-            ahead = filters + (following + turns * of_position)
+        """For each position: tiles x channels times channels x a block of filters."""
+        (data, filters), (count, depth), rows = factors, sizes, self.height
+        tiles, products = panels
+        with e.loop(POSITIONS) as p:
+            weights = filters + p * depth * self.columns
+            target = e.scratch + p * products.position
+            # The next position's; behind the last one follow those of the next block.
+            ahead = weights + depth * self.columns
             with e.loop(count, step=rows) as t:
-                tile = data + (p * panels.position + t * self.columns), weights
+                tile = data + (p * tiles.position + t * self.columns), weights
                 fetched = Stream(ahead + t // rows * (depth * LINE), LINE)
-                totals = dot_panels(e, tile, (depth, panels.panel), rows, fetched)
+                totals = dot_panels(e, tile, (depth, tiles.panel), rows, fetched)
                 place = target + t * self.columns
                 for r, line in enumerate(totals):
                     for v, total in enumerate(line):

@@ -21,6 +21,10 @@ BLOCK = 24
 """Tiles in a block whose chunk transforms them: they stay in the second-level cache."""
 POSITION_BYTES = 448 * 2**10
 """Bytes of a position's tiles that stay in the second-level cache while its filters pass by."""
+HALF_BLOCK = 12
+"""The same where whole blocks, with their products, take more than HALF_BYTES, and filters at most
+FEW_FILTERS, so that they are soon read again."""
+HALF_BYTES, FEW_FILTERS = 512 * 2**10, 4 * 2**20
 GIVEN_BLOCK = 96
 """Tiles in a block of a volume that was transformed before."""
 MOST_GIVEN = 4 * 2**20
@@ -79,10 +83,11 @@ def convolution(
         before.append(transform(isa, cut, x, TRANSFORMED, sizes.tiles, sizes.all_room, switches))
         x, switches = f"scratch.{TRANSFORMED}", 0
         scratch[TRANSFORMED] = sizes.transformed
-    own = cut.step, sizes.room, sizes.height, isa.tile_columns, isa.lanes, *ending
+    own = cut.step, sizes.height, isa.tile_columns, isa.lanes, *ending
     kernel = WinogradConvolution(*own, sizes.given, switches != 0)
     arguments = (x, f"scratch.{PACKED}", *others, *sizes.blocks, *volume, *cut.arguments, switches)
-    main = Launch(kernel, sizes.chunks, arguments, room=kernel.scratch(sizes.channels))
+    room = kernel.scratch(sizes.channels, sizes.room)
+    main = Launch(kernel, sizes.chunks, arguments, room=room)
     return (*before, main), scratch
 
 
@@ -202,8 +207,12 @@ class Sizes(Struct, frozen=True):
     @property
     def _no_cache_holds(self) -> bool:
         """Whether that is true of the filters."""
-        filters = POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
-        return filters > MOST_FILTERS
+        return self.filter_bytes > MOST_FILTERS
+
+    @property
+    def filter_bytes(self) -> int:
+        """Of the transformed filters."""
+        return POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
 
     @property
     def given(self) -> bool:
@@ -217,14 +226,23 @@ class Sizes(Struct, frozen=True):
 
     @property
     def room(self) -> int:
-        """The most tiles in a block of any net whose micro-tiles are as high."""
-        return multiple(GIVEN_BLOCK if self.given else BLOCK, self.height)
+        """Tiles in the largest block."""
+        return quotient(self.micro_tiles, self._cut(self.block)[0]) * self.height
+
+    @property
+    def block(self) -> int:
+        """The most tiles that a block may have."""
+        if self.given:
+            return multiple(GIVEN_BLOCK, self.height)
+        whole = POSITIONS * 4 * BLOCK * (self.channels + self.isa.tile_columns)
+        half = whole > HALF_BYTES and self.filter_bytes <= FEW_FILTERS
+        return multiple(HALF_BLOCK if half else BLOCK, self.height)
 
     @property
     def blocks(self) -> tuple[int, ...]:
         """As `WinogradConvolution` takes them: tiles, micro-tiles, blocks that these are cut in,
         blocks of filters in a part, and parts of them, as even as can be."""
-        return self.tiles, self.micro_tiles, *self._cut(self.room)
+        return self.tiles, self.micro_tiles, *self._cut(self.block)
 
     def _cut(self, room: int) -> tuple[int, int, int]:
         """Blocks with so much room, blocks of filters in a part, parts."""
@@ -235,7 +253,7 @@ class Sizes(Struct, frozen=True):
     @property
     def chunks(self) -> int:
         """Blocks of tiles times parts of the filters."""
-        pieces, _, parts = self._cut(self.room)
+        pieces, _, parts = self._cut(self.block)
         return pieces * parts
 
 
