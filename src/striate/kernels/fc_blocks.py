@@ -26,7 +26,7 @@ NEURONS_OF_AN_IMAGE = 16
 weights' memory."""
 CHUNKS, LEAST_CHUNKS = 64, 16
 """Wanted as far as each has WIDTH columns; and anyway."""
-WIDTH = 1024
+WIDTH = 4096
 """The most columns of a piece."""
 PIECE_VALUES = 32768
 """Of x, or of dx, for all images: they stay in a second-level cache for all neurons."""

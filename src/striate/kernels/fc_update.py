@@ -11,11 +11,10 @@ from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.kernels.fc_blocks import PIECE_VALUES, WIDTH, Block, Blocks
+from striate.kernels.fc_blocks import PIECE_VALUES, Block, Blocks
 from striate.kernels.fc_data_gradient import PADDING, DataSums, DataTile
 from striate.kernels.isa import Isa
 from striate.kernels.matrix import Matrix, Range
-from striate.kernels.micro_tile import LINE
 from striate.kernels.outer_products import (
     Panel,
     Rows,
@@ -31,12 +30,12 @@ from striate.kernels.vector_loop import STASH_LANES, for_vectors
 from striate.optimizers import Optimizer
 from striate.plan.records import Launch, Task
 
-STEP = WIDTH + PADDING
-"""Distance between rows of the gradient of a micro-tile of neurons, which stays in the caches."""
+AHEAD = 128
+"""Columns by which weights and state are asked for; behind the last come the next neurons'."""
 MOST_ROWS, MOST_COLUMNS = 16, 32
 """Of a micro-tile of any target."""
-PRIVATE_VALUES = STASH_LANES + MOST_ROWS * STEP + PIECE_VALUES
-"""For a vector, the gradient of a micro-tile of neurons, and packed x."""
+PRIVATE_VALUES = STASH_LANES + MOST_ROWS * MOST_COLUMNS + PIECE_VALUES
+"""For a vector, the gradient of a micro-tile, and packed x."""
 
 
 class FcUpdate(NativeKernel, frozen=True):
@@ -98,47 +97,43 @@ class _Tiles(Struct, frozen=True):
     data: DataSums | None
 
     def emit(self, e: Emitter, neurons: Range, columns: Range) -> None:
-        """Sum up and update, while the weights and state of the next micro-tile are on their way:
-        memory then has work in both halves."""
-        height, count = e.isa.tile_rows, columns.stop - columns.first
-        gradient = Matrix(e.scratch + STASH_LANES, STEP)
-        panels = gradient.row(MOST_ROWS)
+        """Sum up and update a micro-tile of neurons and columns after the other."""
+        height, width = e.isa.tile_rows, e.isa.tile_columns
+        count, step = columns.stop - columns.first, self.x.step
+        gradient = Matrix(e.scratch + STASH_LANES, e.integer(width))
+        panels = gradient.start + MOST_ROWS * MOST_COLUMNS
         pack_panels(e, panels, self.x.at(0, columns.first), self.images, count, self.images)
         if self.data:
             self.data.begin(e, count)
         with e.loop(neurons.stop, start=neurons.first, step=height) as k:
             rows = e.integer_minimum(neurons.stop - k, height)
-            own = k * self.x.step + columns.first
-            behind = neurons.first * self.x.step + columns.stop
-            ahead = e.select(k + height < neurons.stop, own + height * self.x.step, behind)
-            with e.loop(count, step=e.isa.tile_columns) as c:
-                self._sum_up(e, gradient, panels, k, c, ahead)
+            own = k * step + columns.first
+            with e.loop(count, step=width) as c:
+                panel = Panel(panels + c * self.images, width)
+                self._sum_up(e, gradient, panel, k)
                 if self.data:
                     self.data.add(e, (k, rows), columns.first + c, c)
-            with e.loop(rows) as r:
-                here, coming = own + r * self.x.step, ahead + r * self.x.step
-                self._move(e, here, gradient.row(r), count, coming)
+                wanted, later = e.integer_minimum(count - c, width), c + AHEAD
+                following = own + (height * step + later - count)
+                coming = e.select(later < count, own + later, following)
+                with e.loop(rows) as r:
+                    here = own + (r * step + c)
+                    self._move(e, here, gradient.row(r), wanted, coming + r * step)
 
-    def _sum_up(
-        self, e: Emitter, gradient: Matrix, panels: Pointer, k: Value, c: Value, ahead: Value
-    ) -> None:
+    def _sum_up(self, e: Emitter, gradient: Matrix, panel: Panel, k: Value) -> None:
         """A micro-tile of the gradient."""
-        for r in range(e.isa.tile_rows):
-            for line in range(0, e.isa.tile_columns, LINE):
-                e.prefetch(self.arrays.w + (ahead + r * self.x.step + c + line), level=2)
         sums = zeros(e)
-        panel = Panel(panels + c * self.images, e.isa.tile_columns)
         accumulate(e, sums, self.dy.tile(k, e.integer(0)), self.dy.step, panel, self.images)
-        put(e, gradient.at(0, c), sums)
+        put(e, gradient, sums)
 
     def _move(
-        self, e: Emitter, place: Value, gradient: Pointer, count: Value, ahead: Value
+        self, e: Emitter, place: Value, gradient: Pointer, count: Value, coming: Value
     ) -> None:
-        """Update so many weights from a place on."""
+        """Update so many weights from a place on, and ask for those that come."""
 
         def after(i: Value) -> list[tuple[Pointer, Value]]:
-            for array in self.arrays.state:
-                e.prefetch(array + (ahead + i), level=2)
+            for array in (self.arrays.w, *self.arrays.state):
+                e.prefetch(array + (coming + i))
             return self.arrays.after(e, place + i, gradient.vector(i))
 
         for_vectors(e, count, after, e.scratch)
