@@ -125,8 +125,7 @@ def transform_tiles(
             that are read must then be needed.
     """
     (source, to), (first, count) = volumes, channels
-    source = source.at(first)
-    zeros = room + POSITIONS * e.lanes
+    source, zeros = source.at(first), room + POSITIONS * e.lanes
     fill(e, zeros, tiling.channels * tiling.size)
     with tiling.walk(e, *tiles) as (t, tile):
         patch = tiling.patch(e, source, tile, zeros)
@@ -136,8 +135,8 @@ def transform_tiles(
             vectors = e.integer_minimum(count - c, panels.columns)
             with e.loop(vectors, step=e.lanes) as v:
                 seen = None if kept is None else _keep(e, kept, tiles[0] + t, first + c + v)
-                own = (patch, c + v), place + v, panels, room, rows, far, seen
-                _transform_vector(e, tiling, *own)
+                from_to = (patch, c + v), place + v
+                _transform_vector(e, tiling, *from_to, panels, room, rows, far, seen)
 
 
 def _transform_vector(
