@@ -11,7 +11,7 @@ from layer_tasks import FOREIGN, ISAS, random_arrays, tasks
 from one_task import run_task
 from test_update_kernels import CASES, control_block
 
-from striate.kernels import Isa, candidates_for, host
+from striate.kernels import Isa, candidates_for, fc_blocks, host
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.fc_data_gradient import DataTile
 from striate.kernels.fc_update import FcUpdate, fits
@@ -79,6 +79,24 @@ def test_every_optimizer(rule: Optimizer, isa: Isa) -> None:
 
 @pytest.mark.parametrize(("neurons", "depth", "batch"), SIZES)
 def test_the_same_bits_as_gradient_then_update(neurons: int, depth: int, batch: int) -> None:
+    same_bits(neurons, depth, batch)
+
+
+@pytest.mark.parametrize(("neurons", "depth", "batch"), [(97, 300, 4), (30, 171, 7), (13, 65, 300)])
+def test_the_same_bits_in_several_pieces(
+    neurons: int, depth: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fc_blocks, "WIDTH", 64)
+    monkeypatch.setattr(fc_blocks, "CHUNKS", 1)
+    monkeypatch.setattr(fc_blocks, "LEAST_CHUNKS", 1)
+    task = merged(Fc(neurons), Shape(1, 1, depth), batch, Sgd())
+    blocks = fc_blocks.Blocks.of(host(), task)
+    assert blocks.columns > blocks.width
+    same_bits(neurons, depth, batch)
+
+
+def same_bits(neurons: int, depth: int, batch: int) -> None:
+    """Merged, a pass gives what gradient and update give one after the other."""
     fc, x, rule = Fc(neurons), Shape(1, 1, depth), Sgd(weight_decay=0.1)
     arrays = start(fc, x, batch, rule)
     update = update_of(fc, x, rule)

@@ -22,7 +22,7 @@ from striate.plan import Task
         ("avx512", 49, 10),  # five micro-tiles instead of five of 12, a sixth less
         ("avx512", 16, 8),
         ("avx512", 64, 11),
-        ("avx512", 196, 12),  # 17 of 12 waste less than an eighth
+        ("avx512", 196, 12),  # 17 of 12 are full but for the last
         ("avx512", 1568, 12),
         ("avx512", 1, 8),
         ("avx2", 49, 6),

@@ -6,14 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_tasks import BATCH, arrays_of, check, check_threads, close
+from conv_tasks import BATCH, arrays_of, check, check_threads, close, run_both
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_task import run_task
 
 from examples import example
 from isas import NATIVE, SHAPES
-from striate.kernels import Isa, candidates_for, host, target, winograd_launches
+from striate.kernels import (
+    Isa,
+    candidates_for,
+    host,
+    target,
+    winograd_filter_pass,
+    winograd_launches,
+)
 from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.kernels.winograd_filters import TransformFilters
@@ -135,6 +142,43 @@ def test_how_a_convolution_is_cut(text: str, batch: int, expected: str) -> None:
     sizes = Sizes(target("avx512"), batch, tiling(x, y, (1, 1), 3), y)
     found = "by position" if sizes.by_position else "block by block"
     assert ("transformed before" if sizes.given else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "batch", "tiles"),
+    [
+        ("56x56x64 -> CONV3-64", 4, 24),
+        # Tiles of many channels fill the cache; large filters had better be read less often.
+        ("112x112x128 -> CONV3-128", 4, 12),
+        ("112x112x128 -> CONV3-64", 4, 12),
+        ("56x56x256 -> CONV3-256", 4, 24),
+        ("14x14x96 -> CONV3-208", 8, 96),
+    ],
+)
+def test_tiles_in_a_block(text: str, batch: int, tiles: int) -> None:
+    conv, (x,) = example(text)
+    y = conv.shape(x)
+    sizes = Sizes(target("avx512"), batch, tiling(x, y, (1, 1), 3), y)
+    assert sizes.block == tiles
+    assert sizes.room <= tiles
+    _, micro_tiles, pieces, _, _ = sizes.blocks
+    assert sizes.room >= sizes.height * micro_tiles // pieces
+
+
+@pytest.mark.parametrize("text", ["10x9x112 -> CONV3-144", "4x4x304 -> CONV3-304"])
+def test_whole_gradients_are_summed_up_in_slices(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conv, (x,) = example(text)
+    assert isinstance(conv, Conv)
+    (_, whole), tiles = run_both(WINOGRAD, conv, x, host()), 5
+    monkeypatch.setattr(winograd_filter_pass, "AT_ONCE", tiles)
+    for threads in (1, 3):
+        _, found = run_both(WINOGRAD, conv, x, host(), threads)
+        assert whole is not None
+        assert found is not None
+        for role in whole:
+            np.testing.assert_array_equal(found[role], whole[role])
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def activation_backward(isa: Isa, task: Task) -> Lowering:  # noqa: ARG001
 
 
 def rectified(task: Task) -> Launch:
-    """The backward pass of the RELU before a task, on the gradient that the task has left."""
+    """The backward pass of the RELU before a task, on the gradient that the task has left: what it
+    would do as a task of its own, which multiplies by 0 or 1."""
     count = task.batch * task.inputs[0].values
     return Launch(ActivationBackward(Relu()), chunks_of(count), ("dx0", "x0", "dx0", count))

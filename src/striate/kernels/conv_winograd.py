@@ -147,14 +147,16 @@ class WinogradBackward(Struct, frozen=True):
             launches, scratch = filter_gradient(self.isa, task)
             return Lowering(launches, scratch=scratch)
         (x,), sizes, masked = task.inputs, self._sizes(task), task.detail.get("mask", False)
-        bits = signs_bytes(self.isa, sizes.tiles, x.channels, sizes.cut.step)
-        kept = masked and signs_fit(task.what)
-        signs, room = ("scratch.signs", {"signs": bits}) if kept else (0, {})
+        with_signs = masked and signs_fit(task.what)
+        signs = "scratch.signs" if with_signs else 0
+        # Backward-filter comes first: it writes the signs that backward-data reads.
         launches, scratch = filter_gradient(self.isa, task, signs)
-        more, own = self._by_data(task, sizes, signs)
-        if masked and not kept:
-            more = *more, rectified(task)
-        return Lowering((*launches, *more), scratch={**scratch, **own, **room})
+        by_data, own = self._by_data(task, sizes, signs)
+        if masked and not with_signs:
+            by_data = *by_data, rectified(task)
+        if with_signs:
+            own["signs"] = signs_bytes(self.isa, sizes.tiles, x.channels, sizes.cut.step)
+        return Lowering((*launches, *by_data), scratch={**scratch, **own})
 
     def _sizes(self, task: Task) -> Sizes:
         """Of the pass by the data."""

@@ -17,10 +17,11 @@ from striate.kernels.shuffles import lane_sums
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.vector_loop import lanes_below
 
-TAKEN, TAKEN_ALONE = 4096, 2**18
-"""Values of a micro-tile's images that are taken at a time. They stay in the first-level cache;
-where they are all the images, so that each weight is read once, in the second-level one: the longer
-runs are, the faster are weights read."""
+TAKEN = 4096
+"""Values of a micro-tile's images that are taken at a time: they stay in the first-level cache, and
+sums of so many terms are added up. Where these are all the images, so that each weight is read
+once, the next values of the same neurons follow: the longer runs are, the faster are weights read.
+"""
 AHEAD = 128
 """Weights by which a row of them is asked for, where each is read once."""
 PRIVATE_BYTES = 4 * 64
@@ -28,12 +29,12 @@ PRIVATE_BYTES = 4 * 64
 
 
 class DotTile(Struct, frozen=True):
-    """A micro-tile of dot products: each of some rows with each of some others.
+    """A micro-tile of dot products: each of ``images`` rows with each of ``neurons`` rows.
 
     Attributes:
-        images: rows of one kind.
-        neurons: rows of the other.
-        alone: whether these are all the images.
+        images: rows of x.
+        neurons: rows of w.
+        alone: whether these are all the images: each weight is then read once, from memory.
     """
 
     images: int
@@ -58,13 +59,9 @@ class DotTile(Struct, frozen=True):
     ) -> None:
         """to[n, k] = bias[k] + Σ_d x[n, d]·w[k, d] for all n and k of the ranges, or 0 if that is
         less and ``relu``."""
-        (images, neurons), taken = ranges, TAKEN_ALONE if self.alone else TAKEN
-        step = taken // self.images & -e.lanes
-        with (
-            e.loop(depth, step=step) as d,
-            e.loop(images.stop, start=images.first, step=self.images) as n,
-            e.loop(neurons.stop, start=neurons.first, step=self.neurons) as k,
-        ):
+        (images, neurons), step = ranges, TAKEN // self.images & -e.lanes
+
+        def tile(n: Value, k: Value, d: Value) -> None:
             length = e.integer_minimum(depth - d, step)
             left = _rows(e, factors[0], images, (n, self.images), d)
             right = _rows(e, factors[1], neurons, (k, self.neurons), d)
@@ -80,6 +77,16 @@ class DotTile(Struct, frozen=True):
                 if relu:
                     total = e.select(d + length >= depth, e.maximum(total, 0.0), total)
                 place.store(total)
+
+        values = e.loop(depth, step=step)
+        of_images = e.loop(images.stop, start=images.first, step=self.images)
+        of_neurons = e.loop(neurons.stop, start=neurons.first, step=self.neurons)
+        if self.alone:
+            with of_images as n, of_neurons as k, values as d:
+                tile(n, k, d)
+        else:
+            with values as d, of_images as n, of_neurons as k:
+                tile(n, k, d)
 
 
 def _rows(

@@ -48,7 +48,7 @@ class Emitter:
         return self.module
 
     def pointer(self, slot: int, element: str = "f32") -> Pointer:
-        """Argument number ``slot`` of the step as an address of such `ELEMENTS`."""
+        """Argument number ``slot`` of the step as an address of f32, u8, u16, u32 or i64."""
         kind = ELEMENTS[element]
         address = self.builder.load(self.builder.gep(self._slots, [ir.Constant(INT, slot)]))
         return Pointer(self, self.builder.inttoptr(address, kind.as_pointer()), kind)

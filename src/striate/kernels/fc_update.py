@@ -31,7 +31,8 @@ from striate.optimizers import Optimizer
 from striate.plan.records import Launch, Task
 
 AHEAD = 128
-"""Columns by which weights and state are asked for; behind the last come the next neurons'."""
+"""The most columns by which weights and state are asked for before they are moved. After the last
+columns of a piece come the first ones of the next neurons."""
 MOST_ROWS, MOST_COLUMNS = 16, 32
 """Of a micro-tile of any target."""
 PRIVATE_VALUES = STASH_LANES + MOST_ROWS * MOST_COLUMNS + PIECE_VALUES
@@ -97,9 +98,10 @@ class _Tiles(Struct, frozen=True):
     data: DataSums | None
 
     def emit(self, e: Emitter, neurons: Range, columns: Range) -> None:
-        """Sum up and update a micro-tile of neurons and columns after the other."""
+        """Sum up and update one micro-tile, of neurons and columns, after the other."""
         height, width = e.isa.tile_rows, e.isa.tile_columns
         count, step = columns.stop - columns.first, self.x.step
+        distance = e.integer_minimum(count, AHEAD)
         gradient = Matrix(e.scratch + STASH_LANES, e.integer(width))
         panels = gradient.start + MOST_ROWS * MOST_COLUMNS
         pack_panels(e, panels, self.x.at(0, columns.first), self.images, count, self.images)
@@ -113,7 +115,7 @@ class _Tiles(Struct, frozen=True):
                 self._sum_up(e, gradient, panel, k)
                 if self.data:
                     self.data.add(e, (k, rows), columns.first + c, c)
-                wanted, later = e.integer_minimum(count - c, width), c + AHEAD
+                wanted, later = e.integer_minimum(count - c, width), c + distance
                 following = own + (height * step + later - count)
                 coming = e.select(later < count, own + later, following)
                 with e.loop(rows) as r:

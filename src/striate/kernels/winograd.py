@@ -23,10 +23,10 @@ SIZES = 14
 
 
 class WinogradConvolution(NativeKernel, frozen=True):
-    """x, transformed filters, bias, y, mask, tiles, micro-tiles that hold them, blocks that these
-    are cut in, blocks of filters in a part, parts, filters, rows and columns of the output, values
-    from one of its pixels to the next, `Tiling.arguments`, and the switches of a `Source` that is
-    pooled.
+    """x, transformed filters, bias, y, signs or switches, tiles, micro-tiles that hold them, blocks
+    that these are cut in, blocks of filters in a part, parts, filters, rows and columns of the
+    output, values from one of its pixels to the next, `Tiling.arguments`, and the switches of a
+    `Source` that is pooled.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
     Where x is given transformed, it is what `TransformTiles` leaves.

@@ -32,7 +32,7 @@ PART, LEAST_PART = 64, 32
 few parts to share, they are smaller."""
 MOST_WHOLE = 64 * 2**20
 """Bytes of transformed volumes that are worth their way through memory."""
-SLICE = 400
+AT_ONCE = 400
 """The most tiles of a part that are multiplied while as many are asked for: both stay in the
 second-level cache."""
 CHUNKS = 16
@@ -97,7 +97,7 @@ class _FilterGradient(Struct, frozen=True):
         size, tiles, bias = self.task.what.window.size[0], self.tiles, self.task.what.bias
         kernel = WinogradWholeGradient(size, *self._shape(part))
         roles = ("scratch.patches", "scratch.gradients", "dw.w", "dw.b" if bias else 0)
-        slices = quotient(tiles, SLICE)
+        slices = quotient(tiles, AT_ONCE)
         sizes = (tiles, slices, channels, filters, self.parts(part)[0], part, part)
         chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (

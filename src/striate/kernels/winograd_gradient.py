@@ -98,8 +98,8 @@ class WinogradProducts(NativeKernel, frozen=True):
             some = first, e.integer_minimum(stop - first, self.room)
             for n, rows in enumerate(self.groups):
                 with e.when(group.equals(n)):
-                    # The first group needs all rows of a patch: it sees its middle.
-                    signs_of = None if n else kept, None
+                    # The first group's positions need all rows of a patch: it sees every value.
+                    signs_of = (None if n else kept, None)
                     for volume, part, seen in zip(volumes, parts_of, signs_of, strict=True):
                         where = *volume, some, part, panels, room, rows
                         transform_tiles(e, *where, kept=seen)

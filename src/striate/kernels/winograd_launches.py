@@ -19,12 +19,11 @@ from striate.plan import At, Launch
 
 BLOCK = 24
 """Tiles in a block whose chunk transforms them: they stay in the second-level cache."""
+MOST_BLOCK, MOST_HALVED = 512 * 2**10, 4 * 2**20
+"""Bytes of a block's tiles and products, beyond which blocks are halved; and bytes of transformed
+filters up to which they are, since each block reads all filters."""
 POSITION_BYTES = 448 * 2**10
 """Bytes of a position's tiles that stay in the second-level cache while its filters pass by."""
-HALF_BLOCK = 12
-"""The same where whole blocks, with their products, take more than HALF_BYTES, and filters at most
-FEW_FILTERS, so that they are soon read again."""
-HALF_BYTES, FEW_FILTERS = 512 * 2**10, 4 * 2**20
 GIVEN_BLOCK = 96
 """Tiles in a block of a volume that was transformed before."""
 MOST_GIVEN = 4 * 2**20
@@ -175,8 +174,10 @@ class Sizes(Struct, frozen=True):
 
     @property
     def height(self) -> int:
-        """Rows of a micro-tile; products by rows of positions are few kernels, in training, too."""
-        return micro_tile_rows(self.isa, self.tiles, self.training and not self._no_cache_holds)
+        """Rows of a micro-tile: where no cache holds the filters, as few in training as in
+        inference, since few kernels multiply by rows of positions."""
+        training = self.training and not self.filters_exceed_caches
+        return micro_tile_rows(self.isa, self.tiles, training)
 
     @property
     def micro_tiles(self) -> int:
@@ -202,16 +203,16 @@ class Sizes(Struct, frozen=True):
     def by_position(self) -> bool:
         """Whether no cache holds the filters, or tiles are too few to share, and yet no cache holds
         them transformed, for every part of the filters."""
-        return self._no_cache_holds or (self._are_few and self.transformed > MOST_GIVEN)
+        return self.filters_exceed_caches or (self._are_few and self.transformed > MOST_GIVEN)
 
     @property
-    def _no_cache_holds(self) -> bool:
-        """Whether that is true of the filters."""
+    def filters_exceed_caches(self) -> bool:
+        """Whether no cache holds the transformed filters."""
         return self.filter_bytes > MOST_FILTERS
 
     @property
     def filter_bytes(self) -> int:
-        """Of the transformed filters."""
+        """Of the transformed filters, which fill whole blocks."""
         return POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
 
     @property
@@ -226,7 +227,7 @@ class Sizes(Struct, frozen=True):
 
     @property
     def room(self) -> int:
-        """Tiles in the largest block."""
+        """Tiles in the largest block, unless it is done by position."""
         return quotient(self.micro_tiles, self._cut(self.block)[0]) * self.height
 
     @property
@@ -234,9 +235,11 @@ class Sizes(Struct, frozen=True):
         """The most tiles that a block may have."""
         if self.given:
             return multiple(GIVEN_BLOCK, self.height)
-        whole = POSITIONS * 4 * BLOCK * (self.channels + self.isa.tile_columns)
-        half = whole > HALF_BYTES and self.filter_bytes <= FEW_FILTERS
-        return multiple(HALF_BLOCK if half else BLOCK, self.height)
+        whole = multiple(BLOCK, self.height)
+        size = POSITIONS * 4 * whole * (self.channels + self.isa.tile_columns)
+        if size <= MOST_BLOCK or self.filter_bytes > MOST_HALVED:
+            return whole
+        return whole // self.height // 2 * self.height
 
     @property
     def blocks(self) -> tuple[int, ...]:
@@ -244,9 +247,9 @@ class Sizes(Struct, frozen=True):
         blocks of filters in a part, and parts of them, as even as can be."""
         return self.tiles, self.micro_tiles, *self._cut(self.block)
 
-    def _cut(self, room: int) -> tuple[int, int, int]:
-        """Blocks with so much room, blocks of filters in a part, parts."""
-        pieces = quotient(self.micro_tiles, quotient(room, self.height))
+    def _cut(self, block: int) -> tuple[int, int, int]:
+        """Blocks of so many tiles at most, blocks of filters in a part, parts."""
+        pieces = quotient(self.micro_tiles, quotient(block, self.height))
         part = quotient(self.filter_blocks, min(quotient(CHUNKS, pieces), self.filter_blocks))
         return pieces, part, quotient(self.filter_blocks, part)
 

@@ -32,7 +32,7 @@ class Output(Struct, frozen=True):
     wanted: Value
 
 
-class Places(Struct, frozen=True):
+class Destination(Struct, frozen=True):
     """Where a tile goes, what is asked for meanwhile, values from one line and from one pixel to
     the next."""
 
@@ -78,7 +78,7 @@ class OutputTransform(Struct, frozen=True):
         return POSITIONS * lanes + self.step**2 * self.columns
 
     def target(self, e: Emitter, slots: tuple[int, int, int]) -> Target:
-        """Where a launch finds bias, output and mask."""
+        """Where a launch finds bias, output, and the mask's `Signs` or the POOL's switches."""
         bias, y, mask = slots
         kind = "u8" if self.pool else "u16"
         return Target(e.pointer(bias), e.pointer(y), e.pointer(mask, kind))
@@ -100,13 +100,13 @@ class OutputTransform(Struct, frozen=True):
             tiling: of the input.
             tiles: the first, and how many.
             products: of the first tile, and the floats from one position's to the next.
-            to: bias, output and mask.
+            to: as `target` finds it.
             output: the volume, and the block's first filter.
             room: private memory.
         """
         source, stride = products
         first = output.first
-        own = Target(to.bias + first, to.y + first, to.mask + first) if self.pool else None
+        own = to.at(first) if self.pool else None
         with tiling.walk(e, *tiles) as (t, tile):
             found = source + t * self.columns, stride
             if own:
@@ -163,7 +163,7 @@ class OutputTransform(Struct, frozen=True):
         """One tile; what the output's edge cuts off goes through a corner."""
         corner, out = between + POSITIONS * e.lanes, self.step
         (bias, y, signs), (start, whole, edge) = to, self._place(e, tile, output)
-        own = Places(
+        own = Destination(
             e.select_pointer(whole, y + start, corner),
             y + (start + output.pixel * (out * AHEAD)),
             e.select(whole, output.width * output.pixel, out * self.columns),
@@ -178,7 +178,7 @@ class OutputTransform(Struct, frozen=True):
         e: Emitter,
         products: tuple[Pointer, Operand],
         given: tuple[Pointer, Signs],
-        to: Places,
+        to: Destination,
         between: Pointer,
     ) -> None:
         """All columns of a tile."""
@@ -219,8 +219,9 @@ class OutputTransform(Struct, frozen=True):
 
 
 class TransformOutputs(NativeKernel, frozen=True):
-    """Products in `Panels`, bias, y, mask, tiles, tiles in a chunk, room of the panels, filters,
-    rows and columns of the output, values from one of its pixels to the next, `Tiling.arguments`.
+    """Products in `Panels`, bias, y, signs or switches, tiles, tiles in a chunk, room of the
+    panels, filters, rows and columns of the output, values from one of its pixels to the next,
+    `Tiling.arguments`.
 
     Attributes:
         step, columns, bias, relu, masked, pool: as in `OutputTransform`.
