@@ -101,8 +101,8 @@ class _FilterGradient(Struct, frozen=True):
         sizes = (tiles, slices, channels, filters, self.parts(part)[0], part, part)
         chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
         launches = (
-            transform(*(isa, self.data, "x0", "patches", tiles, tiles), signs=self.signs),
-            transform(*(isa, self.gradients, "dy", "gradients", tiles, tiles, self.switches)),
+            transform(isa, self.data, "x0", "patches", tiles, tiles, signs=self.signs),
+            transform(isa, self.gradients, "dy", "gradients", tiles, tiles, self.switches),
             Launch(kernel, chunks, (*roles, *sizes), room=room),
         )
         return launches, self.volumes

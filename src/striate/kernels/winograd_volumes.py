@@ -89,11 +89,10 @@ class TransformTiles(NativeKernel, frozen=True):
         count = e.integer_minimum(tiles - first, share)
         panels, whole = Panels(room, self.columns), (e.integer(0), tiling.channels)
         volumes, some = (source, to + first * self.columns), (first, count)
-        if self.pooled or self.size < TILE:
-            transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, far=True)
-            return
-        signs = Signs(e.pointer(SIGNS, "u16"), tiling.channels // self.lanes, self.step)
-        kept = signs, e.argument(SIGNS) > 0
+        kept = None
+        if self.size == TILE and not self.pooled:
+            signs = Signs(e.pointer(SIGNS, "u16"), tiling.channels // self.lanes, self.step)
+            kept = signs, e.argument(SIGNS) > 0
         transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, far=True, kept=kept)
 
 
