@@ -25,7 +25,7 @@ from striate.kernels.compile import llvm_text, object_code
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.kernels.winograd_filters import TransformFilters
 from striate.kernels.winograd_launches import Sizes, tiling
-from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_matrices import Filtering, minimal
 from striate.kernels.winograd_output import TransformOutputs
 from striate.kernels.winograd_positions import MultiplyPositions, MultiplyRows
 from striate.kernels.winograd_volumes import TransformTiles
@@ -37,7 +37,9 @@ TOLERANCE = 1e-5
 """Of the largest value. Measured: 2e-6 to 5e-6; the transforms multiply by up to 8."""
 
 
-@pytest.mark.parametrize(("m", "r"), [(4, 3), (3, 4), (2, 5), (5, 2)])
+@pytest.mark.parametrize(
+    ("m", "r"), [(4, 3), (3, 4), (2, 5), (5, 2), (6, 3), (3, 6), (4, 5), (5, 4)]
+)
 def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
     rng = np.random.default_rng(0)
     data, taps = rng.standard_normal(m + r - 1), rng.standard_normal(r)
@@ -139,7 +141,7 @@ def test_filters_are_transformed_row_by_row(by_rows: bool, monkeypatch: pytest.M
 def test_how_a_convolution_is_cut(text: str, batch: int, expected: str) -> None:
     conv, (x,) = example(text)
     y = conv.shape(x)
-    sizes = Sizes(target("avx512"), batch, tiling(x, y, (1, 1), 3), y)
+    sizes = Sizes(target("avx512"), batch, tiling(x, y, (1, 1), Filtering(4, 3)), y)
     found = "by position" if sizes.by_position else "block by block"
     assert ("transformed before" if sizes.given else found) == expected
 
@@ -158,7 +160,7 @@ def test_how_a_convolution_is_cut(text: str, batch: int, expected: str) -> None:
 def test_tiles_in_a_block(text: str, batch: int, tiles: int) -> None:
     conv, (x,) = example(text)
     y = conv.shape(x)
-    sizes = Sizes(target("avx512"), batch, tiling(x, y, (1, 1), 3), y)
+    sizes = Sizes(target("avx512"), batch, tiling(x, y, (1, 1), Filtering(4, 3)), y)
     assert sizes.block == tiles
     assert sizes.room <= tiles
     _, micro_tiles, pieces, _, _ = sizes.blocks

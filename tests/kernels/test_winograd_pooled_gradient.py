@@ -81,8 +81,8 @@ def test_the_examples_are_done_in_all_ways() -> None:
     kernels = {type(launch.kernel).__name__ for text in EXAMPLES for launch in of(text)}
     expected = {"WinogradConvolution", "WinogradProducts", "WinogradWholeGradient"}
     assert {*expected, "MultiplyRows", "TransformTiles"} <= kernels
-    groups = {len(getattr(launch.kernel, "groups", ())) for text in EXAMPLES for launch in of(text)}
-    assert {1, 3} <= groups
+    pairs = {getattr(launch.kernel, "in_pairs", None) for text in EXAMPLES for launch in of(text)}
+    assert {True, False} <= pairs
 
 
 def test_odd_volumes_are_refused() -> None:

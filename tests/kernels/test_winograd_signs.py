@@ -98,8 +98,8 @@ def test_signs_are_kept_where_tiles_are_the_middles_of_patches() -> None:
     assert {WinogradProducts, WinogradWholeGradient, WinogradConvolution} <= kernels
     assert {MultiplyRows, TransformOutputs} <= kernels
     assert ActivationBackward not in kernels
-    groups = {len(getattr(launch.kernel, "groups", ())) for launch in launches}
-    assert {1, 3} <= groups
+    pairs = {getattr(launch.kernel, "in_pairs", None) for launch in launches}
+    assert {True, False} <= pairs
     for text in EXAMPLES:
         kept = [launch for launch in launches_of(text) if "scratch.signs" in launch.arguments]
         assert len(kept) == 2, "one writes them, one reads them"

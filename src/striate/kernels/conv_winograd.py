@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from msgspec import Struct
 
 from striate.kernels.activations import rectified
@@ -18,16 +20,25 @@ from striate.kernels.winograd_launches import (
     convolution,
     tiling,
 )
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_signs import signs_bytes, signs_fit
-from striate.kernels.winograd_tiles import TILE, WINDOW
-from striate.kernels.winograd_volumes import POSITIONS
+from striate.kernels.winograd_tiles import WINDOW
 from striate.layers import Conv, Shape
 from striate.plan import SWITCHES, Lowering, Task
 
-SIZES = ((3, 3), (5, 5))
-TRANSFORM = 400
-"""Multiply-adds that take as long as the transforms of one channel of one patch."""
+FILTERINGS = {
+    (3, 3): (Filtering(4, 3), Filtering(5, 3)),
+    (5, 5): (Filtering(4, 5),),
+}
+"""For filters of these sizes. The first is taken where it can be, unless another saves `SAVED`."""
+SAVED = 0.19
+"""Part of the estimated time that is worth kernels of another kind, which are to be compiled."""
+SUMS = 0.6
+"""Terms of a product that take as long as to add a panel's sums to those before it."""
+TRANSFORM = 11
+"""Multiply-adds that take as long as the transforms of one channel at one position."""
+What = TypeVar("What")
 BYTES_PER_SECOND = 12e9
 """That a core reads of filters, or writes."""
 CACHED = 2**20
@@ -36,7 +47,7 @@ CACHED = 2**20
 
 def unfit(conv: Conv) -> str | None:
     """Why a CONV cannot be done this way, or None."""
-    if conv.window.size not in SIZES or conv.window.dilation != (1, 1):
+    if conv.window.size not in FILTERINGS or conv.window.dilation != (1, 1):
         return "the filters are not 3x3 or 5x5"
     if conv.window.stride != (1, 1):
         return "the stride is not 1"
@@ -60,26 +71,62 @@ def unpooled(isa: Isa, task: Task) -> str | None:
     return None
 
 
-def _fraction(isa: Isa, conv: Conv, x: Shape, y: Shape) -> float:
+def _fraction(isa: Isa, filtering: Filtering, x: Shape, y: Shape) -> float:
     """Time by that of direct convolution: products, transforms of both sides, cut-off tiles."""
-    size = conv.window.size[0]
-    out = TILE + 1 - size
-    covered = quotient(y.height, out) * quotient(y.width, out) * out * out / y.pixels
+    rows, columns = (quotient(extent, filtering.tile) for extent in (y.height, y.width))
     padded = quotient(y.channels, isa.tile_columns) * isa.tile_columns / y.channels
     transforms = TRANSFORM / x.channels + TRANSFORM / y.channels
-    return covered * (POSITIONS * padded + transforms) / (out * size) ** 2
+    work = rows * columns * filtering.positions * (padded + transforms)
+    return work / (y.pixels * filtering.filter**2)
 
 
-def _filter_seconds(conv: Conv, x: Shape, made: bool) -> float:
+def _filter_seconds(conv: Conv, sizes: Sizes, made: bool) -> float:
     """What transformed filters that no cache holds take beyond the filters themselves, which other
     ways read: they are read once, and, if they are made at every call, written before. To transform
     them where they are multiplied takes about as long as to read them."""
-    size = 4 * (POSITIONS - conv.window.cells) * x.channels * conv.filters
+    size = (
+        4 * (sizes.cut.filtering.positions - conv.window.cells) * sizes.channels * sizes.y.channels
+    )
     return (2 if made else 1) * max(0, size - CACHED) / BYTES_PER_SECOND
 
 
+def _choice(task: Task) -> list[Filtering]:
+    """By which a CONV can be done: a POOL that it has taken in asks for whole windows in a tile."""
+    halves = task.kind == "forward" and "pool" in task.detail
+    choice = FILTERINGS[task.what.window.size]
+    return [filtering for filtering in choice if not halves or filtering.tile % WINDOW == 0]
+
+
+def _best(found: list[tuple[float, What]]) -> tuple[float, What]:
+    """What takes the least time, or the first, where that takes little more."""
+    first, best = found[0], min(found, key=lambda pair: pair[0])
+    return best if best[0] < (1 - SAVED) * first[0] else first
+
+
+def _quickest(
+    isa: Isa, task: Task, of: tuple[Shape, Shape, tuple[int, int]], made: bool
+) -> tuple[float, Sizes]:
+    """Seconds of a convolution, and what it goes over: by patches of the size that is quicker.
+
+    Args:
+        isa: the target.
+        task: what it is part of.
+        of: the input, the output, and rows and columns of padding in front of the input.
+        made: whether filters are transformed at every call.
+    """
+    (x, y, before), conv = of, task.what
+    found = list[tuple[float, Sizes]]()
+    for filtering in _choice(task):
+        sizes = Sizes(isa, task.batch, tiling(x, y, before, filtering), y, task.training)
+        products = seconds(isa, task.batch * conv.macs(task.inputs[0]))
+        filters = _filter_seconds(conv, sizes, made and not sizes.by_position)
+        sums = 1 + SUMS / isa.tile_columns if filtering.magnifies else 1
+        found.append((products * sums * _fraction(isa, filtering, x, y) + filters, sizes))
+    return _best(found)
+
+
 class WinogradForward(Struct, frozen=True):
-    """CONV forward by F(4x4, 3x3) or F(2x2, 5x5)."""
+    """CONV forward by F(4x4, 3x3), F(6x6, 3x3), F(2x2, 5x5) or F(4x4, 5x5)."""
 
     isa: Isa
     name: str = "winograd"
@@ -91,25 +138,19 @@ class WinogradForward(Struct, frozen=True):
         return unfit(task.what) or unpooled(self.isa, task)
 
     def cost(self, task: Task) -> float:
-        (x,) = task.inputs
-        work = task.batch * task.what.macs(x)
-        products = seconds(self.isa, work) * _fraction(self.isa, task.what, x, task.output)
-        made = task.training and not self._sizes(task).by_position
-        return products + _filter_seconds(task.what, x, made) + pass_seconds(task)
+        return self._quickest(task)[0] + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
         return with_norm(self.isa, task, self._lower)
 
-    def _sizes(self, task: Task) -> Sizes:
-        (x,), y, window = task.inputs, task.output, task.what.window
-        cut = tiling(x, y, (window.sides[0], window.sides[2]), window.size[0])
-        return Sizes(self.isa, task.batch, cut, y, task.training)
+    def _quickest(self, task: Task) -> tuple[float, Sizes]:
+        (x,), (top, _, left, _) = task.inputs, task.what.window.sides
+        return _quickest(self.isa, task, (x, task.output, (top, left)), task.training)
 
     def _lower(self, task: Task) -> Lowering:
-        conv, (x,) = task.what, task.inputs
-        own = conv.window.size[0], conv.filters, x.channels
+        conv, (x,), (_, sizes) = task.what, task.inputs, self._quickest(task)
+        own = sizes.cut.filtering, conv.filters, x.channels
         filters = Filters(self.isa, *own, flipped=False, prepared=not task.training)
-        sizes = self._sizes(task)
         relu = task.detail.get("relu", False)
         y, pixel = output_of(task)
         pool = TilePool(sizes.cut.step, task.training) if "pool" in task.detail else None
@@ -121,7 +162,8 @@ class WinogradForward(Struct, frozen=True):
 
 
 class WinogradBackward(Struct, frozen=True):
-    """CONV backward: by the data as forward, by the filters with F(3x3, 4x4) or F(5x5, 2x2)."""
+    """CONV backward: by the data as forward, by the filters with F(3x3, 4x4), F(3x3, 6x6),
+    F(5x5, 2x2) or F(5x5, 4x4)."""
 
     isa: Isa
     name: str = "winograd"
@@ -135,39 +177,44 @@ class WinogradBackward(Struct, frozen=True):
 
     def cost(self, task: Task) -> float:
         (x,) = task.inputs
-        work = task.batch * task.what.macs(x)
-        by_data = _fraction(self.isa, task.what, task.output, x) if "dx0" in task.roles else 0
-        by_filters = 1.1 * _fraction(self.isa, task.what, x, task.output)
-        made = not self._sizes(task).by_position
-        filters = _filter_seconds(task.what, x, made) if by_data else 0.0
-        return seconds(self.isa, work) * (by_data + by_filters) + filters
+        products = seconds(self.isa, task.batch * task.what.macs(x))
+        by_filters = 1.1 * products * self._filter_gradient(task)[0]
+        return by_filters + (self._quickest(task)[0] if "dx0" in task.roles else 0)
 
     def lower(self, task: Task) -> Lowering:
+        (x,), (_, filtering) = task.inputs, self._filter_gradient(task)
         if "dx0" not in task.roles:
-            launches, scratch = filter_gradient(self.isa, task)
+            launches, scratch = filter_gradient(self.isa, task, filtering)
             return Lowering(launches, scratch=scratch)
-        (x,), sizes, masked = task.inputs, self._sizes(task), task.detail.get("mask", False)
+        masked = task.detail.get("mask", False)
         with_signs = masked and signs_fit(task.what)
         signs = "scratch.signs" if with_signs else 0
         # Backward-filter comes first: it writes the signs that backward-data reads.
-        launches, scratch = filter_gradient(self.isa, task, signs)
-        by_data, own = self._by_data(task, sizes, signs)
+        launches, scratch = filter_gradient(self.isa, task, filtering, signs)
+        by_data, own = self._by_data(task, signs)
         if masked and not with_signs:
             by_data = *by_data, rectified(task)
         if with_signs:
-            own["signs"] = signs_bytes(self.isa, sizes.tiles, x.channels, sizes.cut.step)
+            own["signs"] = signs_bytes(self.isa, task.batch, x)
         return Lowering((*launches, *by_data), scratch={**scratch, **own})
 
-    def _sizes(self, task: Task) -> Sizes:
-        """Of the pass by the data."""
-        (x,), y, window = task.inputs, task.output, task.what.window
-        size, sides = window.size[0], window.sides
-        cut = tiling(y, x, (size - 1 - sides[0], size - 1 - sides[2]), size)
-        return Sizes(self.isa, task.batch, cut, x, task.training)
+    def _filter_gradient(self, task: Task) -> tuple[float, Filtering]:
+        """Time of the pass by the filters, by that of direct convolution, and what it is for."""
+        (x,), y = task.inputs, task.output
+        choice = _choice(task)
+        found = [(_fraction(self.isa, filtering, x, y), filtering) for filtering in choice]
+        return _best(found)
 
-    def _by_data(self, task: Task, sizes: Sizes, signs: str | int) -> Launches:
-        conv, (x,) = task.what, task.inputs
-        own = conv.window.size[0], conv.filters, x.channels
+    def _quickest(self, task: Task) -> tuple[float, Sizes]:
+        """Of the pass by the data."""
+        (x,), window = task.inputs, task.what.window
+        last, (top, _, left, _) = window.size[0] - 1, window.sides
+        of = task.output, x, (last - top, last - left)
+        return _quickest(self.isa, task, of, made=True)
+
+    def _by_data(self, task: Task, signs: str | int) -> Launches:
+        conv, (x,), (_, sizes) = task.what, task.inputs, self._quickest(task)
+        own = sizes.cut.filtering, conv.filters, x.channels
         filters = Filters(self.isa, *own, flipped=True, prepared=False)
         switches = SWITCHES if "pool" in task.detail else 0
         return convolution(sizes, ("dy", 0, "dx0", signs, switches), filters)

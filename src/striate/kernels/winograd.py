@@ -1,8 +1,9 @@
-"""Winograd convolution over 6x6 patches: F(4x4, 3x3) and F(2x2, 5x5), at stride 1.
+"""Winograd convolution at stride 1, over patches of 6x6 or 8x8.
 
-A quarter of the multiplications of a 3x3 CONV, and 36 of 100 of a 5x5 one. Three stages on a block
-of tiles that stays in the cache: every patch of input is transformed; 36 small matrix products, one
-for each position, multiply it with the transformed filters; every tile of output is transformed
+A quarter of the multiplications of a 3x3 CONV by F(4x4, 3x3), less than a fifth by F(6x6, 3x3); of
+a 5x5 one 36 of 100 by F(2x2, 5x5), 16 of 100 by F(4x4, 5x5). Three stages on a block of tiles that
+stays in the cache: every patch of input is transformed; small matrix products, one for each
+position, multiply it with the transformed filters; every tile of output is transformed
 back. Backward-data is the same over the flipped filters.
 """
 
@@ -10,13 +11,15 @@ from __future__ import annotations
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
-from striate.kernels.micro_tile import LINE, Stream, dot_panels
+from striate.kernels.micro_tile import LINE, Stream
 from striate.kernels.rounding import quotient
 from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_matrices import Filtering
+from striate.kernels.winograd_micro_tile import multiply_tile
 from striate.kernels.winograd_output import Output, OutputTransform
 from striate.kernels.winograd_pool import TilePool
-from striate.kernels.winograd_tiles import NUMBERS, TILE, Source, Tiling
-from striate.kernels.winograd_volumes import POSITIONS, Panels, transform_tiles
+from striate.kernels.winograd_tiles import NUMBERS, Source, Tiling
+from striate.kernels.winograd_volumes import Panels, transform_tiles
 
 SIZES = 14
 """The slot from which on a tiling's numbers stand."""
@@ -36,10 +39,10 @@ class WinogradConvolution(NativeKernel, frozen=True):
         lanes: of a vector.
         given: whether x is transformed already.
         pooled: whether x is a pooled gradient.
-        step, columns, bias, relu, masked, pool: as in `OutputTransform`.
+        filtering, columns, bias, relu, masked, pool: as in `OutputTransform`.
     """
 
-    step: int
+    filtering: Filtering
     height: int
     columns: int
     lanes: int
@@ -52,38 +55,40 @@ class WinogradConvolution(NativeKernel, frozen=True):
 
     def scratch(self, channels: int, room: int) -> int:
         """Bytes of private memory for an input of this depth, and blocks of so many tiles."""
-        products: int = Panels(room, self.columns).panel
+        filtering = self.filtering
+        products: int = Panels(room, self.columns, filtering.positions).panel
         own = products + self._transform.room(self.lanes)
         if self.given:
             return 4 * own
-        zeros = TILE * channels
+        zeros = filtering.patch * channels
         data = quotient(channels, self.columns) * products
-        return 4 * (own + POSITIONS * self.lanes + zeros + data)
+        return 4 * (own + filtering.positions * self.lanes + zeros + data)
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.step, self.columns, self.bias, self.relu, self.masked
+        own = self.filtering, self.columns, self.bias, self.relu, self.masked
         return OutputTransform(*own, far=False, pool=self.pool)
 
     def emit(self, e: Emitter) -> None:
         x, filters, to = e.pointer(0), e.pointer(1), self._transform.target(e, (2, 3, 4))
         tiles, micro_tiles, pieces, part, parts, depth = (e.argument(i) for i in range(5, 11))
         height, width, pixel = (e.argument(i) for i in range(11, SIZES))
-        tiling = Tiling.read(e, SIZES, self.step, TILE)
+        tiling, positions = Tiling.read(e, SIZES, self.filtering), self.filtering.positions
         block, rows, channels = e.chunk // parts, self.height, tiling.channels
         first = block * micro_tiles // pieces * rows
         count = e.integer_minimum((block + 1) * micro_tiles // pieces * rows, tiles) - first
-        own = Panels((micro_tiles + (pieces - 1)) // pieces * rows, self.columns)
+        own = Panels((micro_tiles + (pieces - 1)) // pieces * rows, self.columns, positions)
         between, some = e.scratch + own.panel, (first, count)
         if self.given:
-            panels, data = Panels(micro_tiles * rows, self.columns), x + first * self.columns
+            panels = Panels(micro_tiles * rows, self.columns, positions)
+            data = x + first * self.columns
         else:
             panels, room = own, between + self._transform.room(e.lanes)
-            data = room + (channels * TILE + POSITIONS * e.lanes)
+            data = room + (channels * self.filtering.patch + positions * e.lanes)
             volume = Source.read(e, 0, SIZES + NUMBERS if self.pooled else None)
             whole = e.integer(0), channels
             transform_tiles(e, tiling, (volume, data), some, whole, panels, room)
-        size = channels * (POSITIONS * self.columns)
+        size = channels * (positions * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
         with e.loop(last_block, start=first_block) as number:
@@ -104,7 +109,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
         """For each position: tiles x channels times channels x a block of filters."""
         (data, filters), (count, depth), rows = factors, sizes, self.height
         tiles, products = panels
-        with e.loop(POSITIONS) as p:
+        with e.loop(self.filtering.positions) as p:
             weights = filters + p * depth * self.columns
             target = e.scratch + p * products.position
             # The next position's; behind the last one follow those of the next block.
@@ -112,8 +117,5 @@ class WinogradConvolution(NativeKernel, frozen=True):
             with e.loop(count, step=rows) as t:
                 tile = data + (p * tiles.position + t * self.columns), weights
                 fetched = Stream(ahead + t // rows * (depth * LINE), LINE)
-                totals = dot_panels(e, tile, (depth, tiles.panel), rows, fetched)
-                place = target + t * self.columns
-                for r, line in enumerate(totals):
-                    for v, total in enumerate(line):
-                        place.store_vector(total, r * self.columns + v * e.lanes)
+                terms, place = (depth, tiles.panel), target + t * self.columns
+                multiply_tile(e, self.filtering, tile, terms, rows, place, fetched)

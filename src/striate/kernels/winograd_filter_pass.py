@@ -10,26 +10,25 @@ from msgspec.structs import replace
 from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd_gradient import (
-    THIRDS,
-    WHOLE,
     WinogradGradientBack,
     WinogradProducts,
     WinogradWholeGradient,
 )
 from striate.kernels.winograd_launches import Launches, tiling, transform
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_sums import position_stride
 from striate.kernels.winograd_tiles import Tiling
-from striate.kernels.winograd_volumes import POSITIONS, Panels
+from striate.kernels.winograd_volumes import Panels
 from striate.plan import SWITCHES, Launch, Task
 
 ROOM = 48
 """Tiles that a chunk transforms at a time: they stay in the second-level cache."""
 MOST_ROOM = 576 * 2**10
 """Bytes of private memory, for tiles most of all, beside which their sums find room in the
-second-level cache; where it were more, tiles are transformed in thirds."""
+second-level cache; where it were more, two rows of positions are done at a time."""
 PART, LEAST_PART = 64, 32
 """Filters, and channels, of a part: its sums stay in the second-level cache. Where that makes too
-few parts to share, they are smaller."""
+few parts to share, they are smaller, but two panels where a panel is narrow."""
 MOST_WHOLE = 64 * 2**20
 """Bytes of transformed volumes that are worth their way through memory."""
 AT_ONCE = 400
@@ -40,11 +39,12 @@ CHUNKS = 16
 
 
 class _FilterGradient(Struct, frozen=True):
-    """A backward-filter pass in the making: the task, both volumes in tiles, and where signs of the
-    input go."""
+    """A backward-filter pass in the making: the task, what its volumes are cut for, both in tiles,
+    and where signs of the input go."""
 
     isa: Isa
     task: Task
+    filtering: Filtering
     data: Tiling
     gradients: Tiling
     signs: str | int
@@ -69,13 +69,14 @@ class _FilterGradient(Struct, frozen=True):
         volumes are small enough."""
         if sum(self.volumes.values()) > MOST_WHOLE:
             return None
-        sizes = (multiple(part, self.isa.tile_columns) for part in (PART, LEAST_PART))
+        columns = self.isa.tile_columns
+        sizes = (multiple(part, columns) for part in (PART, min(LEAST_PART, 2 * columns)))
         return next((part for part in sizes if prod(self.parts(part)) >= CHUNKS), None)
 
     @property
     def volumes(self) -> dict[str, int]:
         """Bytes of both transformed volumes."""
-        panels = Panels(self.tiles, self.isa.tile_columns)
+        panels = Panels(self.tiles, self.isa.tile_columns, self.filtering.positions)
         patches, gradients = (4 * int(panels.size(depth)) for depth in self.depths)
         return {"patches": patches, "gradients": gradients}
 
@@ -94,8 +95,8 @@ class _FilterGradient(Struct, frozen=True):
     def whole(self, part: int) -> Launches:
         """Both volumes transformed, then a launch over the parts."""
         isa, (channels, filters) = self.isa, self.depths
-        size, tiles, bias = self.task.what.window.size[0], self.tiles, self.task.what.bias
-        kernel = WinogradWholeGradient(size, *self._shape(part))
+        tiles, bias = self.tiles, self.task.what.bias
+        kernel = WinogradWholeGradient(self.filtering, *self._shape(part))
         roles = ("scratch.patches", "scratch.gradients", "dw.w", "dw.b" if bias else 0)
         slices = quotient(tiles, AT_ONCE)
         sizes = (tiles, slices, channels, filters, self.parts(part)[0], part, part)
@@ -111,12 +112,12 @@ class _FilterGradient(Struct, frozen=True):
         """Every chunk transforms what it needs; the sums of slices are added up afterwards."""
         isa, (channels, filters), conv = self.isa, self.depths, self.task.what
         share = min(filters, multiple(PART, isa.tile_columns))
-        parts, size = quotient(filters, share), conv.window.size[0]
+        parts = quotient(filters, share)
         slices = max(1, min(quotient(self.tiles, ROOM), quotient(CHUNKS, parts)))
-        shape = (*self._shape(share), WHOLE, self.switches != 0)
-        kernel = WinogradProducts(self.data.step, ROOM, *shape)
+        shape = (*self._shape(share), False, self.switches != 0)
+        kernel = WinogradProducts(self.filtering, ROOM, *shape)
         if kernel.scratch(channels, filters, share) > MOST_ROOM:
-            kernel = replace(kernel, groups=THIRDS)
+            kernel = replace(kernel, in_pairs=True)
         sums = ("scratch.sums", "scratch.biases")
         tilings = (*self.data.arguments, *self.gradients.arguments, self.switches, self.signs)
         main = Launch(
@@ -127,25 +128,27 @@ class _FilterGradient(Struct, frozen=True):
         of_chunk = quotient(filters, CHUNKS)
         to = ("dw.w", "dw.b" if conv.bias else 0)
         back = Launch(
-            *(WinogradGradientBack(size, conv.bias, isa.lanes), quotient(filters, of_chunk)),
+            *(
+                WinogradGradientBack(self.filtering, conv.bias, isa.lanes),
+                quotient(filters, of_chunk),
+            ),
             (*sums, *to, slices, channels, filters, of_chunk),
         )
-        values = POSITIONS * position_stride(filters, channels)
+        values = self.filtering.positions * position_stride(filters, channels)
         scratch = {"sums": 4 * slices * values, "biases": 4 * slices * filters}
         return (main, back), scratch
 
 
-def filter_gradient(isa: Isa, task: Task, signs: str | int = 0) -> Launches:
+def filter_gradient(isa: Isa, task: Task, filtering: Filtering, signs: str | int = 0) -> Launches:
     """The gradient of a CONV's filters and bias, and the signs of its input if they have a place.
 
     Where channels and filters make enough parts, both volumes are transformed before, and each part
     is summed up over all tiles. Else the tiles are cut in slices, whose chunks transform them.
     """
-    conv, (x,), y = task.what, task.inputs, task.output
-    size, sides = conv.window.size[0], conv.window.sides
-    data = tiling(x, y, (sides[0], sides[2]), size)
+    (x,), y, sides = task.inputs, task.output, task.what.window.sides
+    data = tiling(x, y, (sides[0], sides[2]), filtering)
     outputs = (y.height, y.width, y.channels, (0, 0), data.rows, data.columns)
-    gradients = Tiling(*outputs, data.step, data.step)
-    pass_ = _FilterGradient(isa, task, data, gradients, signs)
+    gradients = Tiling(*outputs, filtering, gradient=True)
+    pass_ = _FilterGradient(isa, task, filtering, data, gradients, signs)
     part = pass_.whole_part
     return pass_.in_slices() if part is None else pass_.whole(part)

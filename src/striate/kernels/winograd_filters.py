@@ -1,4 +1,4 @@
-"""Transformed filters G·w·Gᵀ, packed by position: [blocks][36][channels][columns]."""
+"""Transformed filters G·w·Gᵀ, packed by position: [blocks][positions][channels][columns]."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from striate.kernels.isa import Isa
 from striate.kernels.rounding import quotient
 from striate.kernels.shuffles import transpose
 from striate.kernels.values import Pointer, Value
-from striate.kernels.winograd_matrices import minimal
-from striate.kernels.winograd_tiles import TILE
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_transform import multiply
 from striate.plan import Launch
 
@@ -20,41 +19,55 @@ AHEAD = 4
 
 
 class FilterTransform(Struct, frozen=True):
-    """G·w·Gᵀ, or one row of it.
+    """G·w·Gᵀ, or two rows of it.
 
     Attributes:
         e: the emitter.
-        size: rows (and columns) of a filter.
-        row: the number of the row that is wanted; None if all are.
+        filtering: that filters are transformed for.
+        pair: which of its pairs of rows is wanted; None if all are.
     """
 
     e: Emitter
-    size: int
-    row: Value | None = None
+    filtering: Filtering
+    pair: Value | None = None
+
+    @property
+    def size(self) -> int:
+        """Rows (and columns) of a filter."""
+        return self.filtering.filter
 
     @property
     def places(self) -> int:
         """Positions that come of it."""
-        return TILE * TILE if self.row is None else TILE
+        return self.filtering.positions if self.pair is None else 2 * self.filtering.patch
 
     def apply(self, taps: list[list[Value]]) -> list[Value]:
         """The positions of a square of vectors, row by row."""
-        matrix = minimal(TILE + 1 - self.size, self.size).filter
+        matrix = self.filtering.matrices.filter
         by_columns = list(zip(*taps, strict=True))
-        if self.row is None:
+        if self.pair is None:
             halves = [multiply(self.e, matrix, column) for column in by_columns]
         else:
-            halves = [[self._one_row(self.row, column)] for column in by_columns]
+            halves = [self._two_rows(self.pair, column) for column in by_columns]
         rows = zip(*halves, strict=True)
         return [position for row in rows for position in multiply(self.e, matrix, row)]
 
-    def _one_row(self, row: Value, column: tuple[Value, ...]) -> Value:
-        """One row of G times a column."""
-        e, matrix = self.e, minimal(TILE + 1 - self.size, self.size).filter
-        total = e.splat(0.0)
-        for taps, value in zip(zip(*matrix, strict=True), column, strict=True):
-            total = e.fma(value, e.splat(e.one_of(taps, row)), total)
-        return total
+    def _two_rows(self, pair: Value, column: tuple[Value, ...]) -> list[Value]:
+        """Two rows of G times a column."""
+        e, matrix = self.e, self.filtering.matrices.filter
+        found = []
+        for rows in zip(*ends(self.filtering), strict=True):
+            total = e.splat(0.0)
+            for tap, value in enumerate(column):
+                factor = e.one_of([matrix[row][tap] for row in rows], pair)
+                total = e.fma(value, e.splat(factor), total)
+            found.append(total)
+        return found
+
+
+def ends(filtering: Filtering) -> list[tuple[int, int]]:
+    """The first and the last row of every pair: the same where a row is alone."""
+    return [(rows[0], rows[-1]) for rows in filtering.pairs]
 
 
 def transform_block(
@@ -134,14 +147,14 @@ class Filters(Struct, frozen=True):
 
     Attributes:
         isa: the target.
-        size: rows (and columns) of a filter.
+        filtering: that they are transformed for.
         count, channels: how many filters there are, and how deep they are.
         flipped: for backward-data.
         prepared: whether they are transformed once for all calls of an inference.
     """
 
     isa: Isa
-    size: int
+    filtering: Filtering
     count: int
     channels: int
     flipped: bool
@@ -156,12 +169,13 @@ class Filters(Struct, frozen=True):
     def transformed(self) -> int:
         """Bytes of them, transformed."""
         depth = self.count if self.flipped else self.channels
-        return 4 * TILE * TILE * depth * self.blocks * self.isa.tile_columns
+        positions = self.filtering.positions
+        return 4 * positions * depth * self.blocks * self.isa.tile_columns
 
     def launch(self) -> Launch:
         """Their transform, to ``scratch.packed``."""
-        forward, flipped = TransformFilters(self.size, self.isa.lanes), TransformFlipped(self.size)
-        kernel = flipped if self.flipped else forward
+        forward = TransformFilters(self.filtering, self.isa.lanes)
+        kernel = TransformFlipped(self.filtering) if self.flipped else forward
         arguments = ("w.w", "scratch.packed", self.count, self.channels)
         return Launch(kernel, self.blocks, arguments, prepare=self.prepared)
 
@@ -170,17 +184,20 @@ class TransformFilters(NativeKernel, frozen=True):
     """w [K, size, size, C], packed, filters, channels. One chunk is one block of filters, for the
     forward pass; see `transform_block`."""
 
-    size: int
+    filtering: Filtering
     lanes: int
 
     @property
     def private(self) -> int:
-        return 4 * TILE * TILE * self.lanes * self.lanes
+        return 4 * self.filtering.positions * self.lanes * self.lanes
 
     def emit(self, e: Emitter) -> None:
         filters = e.pointer(0), e.argument(2), e.argument(3)
-        to = e.pointer(1) + e.chunk * (TILE * TILE * e.isa.tile_columns) * filters[2]
-        transform = FilterTransform(e, self.size)
+        size = self.filtering.positions * e.isa.tile_columns
+        to, transform = (
+            e.pointer(1) + e.chunk * size * filters[2],
+            FilterTransform(e, self.filtering),
+        )
         transform_block(e, filters, e.chunk, to, e.scratch, transform)
 
 
@@ -188,9 +205,13 @@ class TransformFlipped(NativeKernel, frozen=True):
     """w [K, size, size, C], packed, filters, channels. One chunk is one block of channels, for
     backward-data; see `transform_flipped`."""
 
-    size: int
+    filtering: Filtering
 
     def emit(self, e: Emitter) -> None:
         filters = e.pointer(0), e.argument(2), e.argument(3)
-        to = e.pointer(1) + e.chunk * (TILE * TILE * e.isa.tile_columns) * filters[1]
-        transform_flipped(e, filters, e.chunk, to, FilterTransform(e, self.size))
+        size = self.filtering.positions * e.isa.tile_columns
+        to, transform = (
+            e.pointer(1) + e.chunk * size * filters[1],
+            FilterTransform(e, self.filtering),
+        )
+        transform_flipped(e, filters, e.chunk, to, transform)

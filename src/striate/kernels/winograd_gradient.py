@@ -1,7 +1,8 @@
-"""Backward-filter by Winograd: F(3x3, 4x4) and F(5x5, 2x2), the gradient of a filter as a tile.
+"""Backward-filter by Winograd: F(3x3, 4x4) or F(3x3, 6x6), F(5x5, 2x2) or F(5x5, 4x4): the gradient
+of a filter as a tile.
 
-The 6x6 patches of input are transformed as in the forward pass, the tiles of the output's
-gradient as if they were filters; for each of 36 positions their product is summed over all tiles,
+The patches of input are transformed as in the forward pass, the tiles of the output's
+gradient as if they were filters; for each position their product is summed over all tiles,
 and only the sum is transformed back.
 """
 
@@ -11,19 +12,16 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Pointer, Value
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_signs import Signs
-from striate.kernels.winograd_sums import ONES, Products, Sums, position_stride, transform_back
-from striate.kernels.winograd_tiles import NUMBERS, TILE, Source, Tiling
-from striate.kernels.winograd_volumes import POSITIONS, Panels, transform_tiles
+from striate.kernels.winograd_sums import Products, Sums, position_stride, transform_back
+from striate.kernels.winograd_tiles import NUMBERS, Source, Tiling
+from striate.kernels.winograd_volumes import Panels, transform_tiles
 
 SIZES = 8
 """The slot from which on the numbers of two tilings stand."""
 SIGNS = SIZES + 2 * NUMBERS + 1
 """The slot of the input's signs."""
-WHOLE = (tuple(range(TILE)),)
-THIRDS = ((0, 5), (1, 2), (3, 4))
-"""Rows of the 6x6 positions that a chunk transforms and multiplies at a time: in thirds, what is
-transformed takes less room. A point's row shares sums with its opposite's."""
 
 
 class WinogradProducts(NativeKernel, frozen=True):
@@ -34,33 +32,39 @@ class WinogradProducts(NativeKernel, frozen=True):
 
     One chunk is one slice of the tiles and one part of the filters: a few tiles at a time are
     transformed to private memory, all or some positions at a time, and added to its sums. Sums are
-    [slices][36][filters][channels] and [slices][filters].
+    [slices][positions][filters][channels] and [slices][filters].
 
     Attributes:
-        step: rows (and columns) of a tile of the gradient.
+        filtering: that both are cut for.
         room: tiles that are transformed at a time.
         columns: channels in a panel.
         left: filters behind the last whole micro-tile of a whole panel, and of the last one.
         narrow: vectors of channels in the last panel, where it is not whole; else 0.
         bias: whether there is one.
         lanes: of a vector.
-        groups: rows of positions that are done at a time: `WHOLE` or `THIRDS`.
+        in_pairs: whether only two rows of positions are transformed and multiplied at a time, which
+            takes less room, not all of them.
         pooled: whether dy is a pooled gradient.
     """
 
-    step: int
+    filtering: Filtering
     room: int
     columns: int
     left: tuple[int, int]
     narrow: int
     bias: bool
     lanes: int
-    groups: tuple[tuple[int, ...], ...]
+    in_pairs: bool
     pooled: bool = False
 
     @property
+    def _groups(self) -> tuple[tuple[int, ...], ...]:
+        """Rows of positions that are done at a time."""
+        return self.filtering.pairs if self.in_pairs else (tuple(range(self.filtering.patch)),)
+
+    @property
     def _panels(self) -> Panels:
-        return Panels(self.room, self.columns, TILE * len(self.groups[0]))
+        return Panels(self.room, self.columns, self.filtering.patch * len(self._groups[0]))
 
     @property
     def _switches(self) -> int | None:
@@ -68,35 +72,36 @@ class WinogradProducts(NativeKernel, frozen=True):
 
     def scratch(self, channels: int, filters: int, part: int) -> int:
         """Bytes of private memory, for so many filters in a part."""
-        panels = self._panels
-        zeros = max(TILE * channels, self.step * filters)
+        panels, filtering = self._panels, self.filtering
+        zeros = max(filtering.patch * channels, filtering.tile * filters)
         tiles: int = panels.size(channels) + panels.size(part)
-        return 4 * (self.columns + POSITIONS * self.lanes + zeros + tiles)
+        return 4 * (self.columns + filtering.positions * self.lanes + zeros + tiles)
 
     def emit(self, e: Emitter) -> None:
         tiles, slices, share, parts = (e.argument(i) for i in range(4, SIZES))
-        inputs = Tiling.read(e, SIZES, self.step, TILE)
-        outputs = Tiling.read(e, SIZES + NUMBERS, self.step, self.step)
+        inputs = Tiling.read(e, SIZES, self.filtering)
+        outputs = Tiling.read(e, SIZES + NUMBERS, self.filtering, gradient=True)
         number, k = e.chunk // parts, e.chunk % parts * share
         depth, filters = inputs.channels, outputs.channels
         own = depth, e.integer_minimum(filters - k, share)
         stride = position_stride(filters, depth)
-        sums = Sums(e.pointer(2) + number * (stride * POSITIONS), depth, stride).at(k, 0)
+        sums = Sums(e.pointer(2) + number * (stride * self.filtering.positions), depth, stride).at(
+            k, 0
+        )
         zeros, room, panels = e.scratch, e.scratch + self.columns, self._panels
         fill(e, zeros, self.columns)
-        padding = e.integer_maximum(depth * TILE, filters * self.step)
-        patches = room + (padding + POSITIONS * e.lanes)
+        padding = e.integer_maximum(depth * inputs.size, filters * outputs.size)
+        patches = room + (padding + self.filtering.positions * e.lanes)
         gradients = patches + panels.size(depth)
         x, dy = (Source.read(e, *slots) for slots in ((0, None), (1, self._switches)))
         volumes = (inputs, (x, patches)), (outputs, (dy, gradients))
         parts_of = (e.integer(0), depth), (k, own[1])
         start, stop = number * tiles // slices, (number + 1) * tiles // slices
-        groups = len(self.groups)
-        signs = Signs(e.pointer(SIGNS, "u16"), depth // self.lanes, self.step)
-        kept = signs, (e.argument(SIGNS) > 0) & k.equals(0)
+        kept = Signs.of_input(e, SIGNS, inputs), (e.argument(SIGNS) > 0) & k.equals(0)
+        groups = len(self._groups)
         with e.loop(groups) as group, e.loop(stop, start=start, step=self.room) as first:
             some = first, e.integer_minimum(stop - first, self.room)
-            for n, rows in enumerate(self.groups):
+            for n, rows in enumerate(self._groups):
                 with e.when(group.equals(n)):
                     # The first group's positions need all rows of a patch: it sees every value.
                     signs_of = (None if n else kept, None)
@@ -105,20 +110,24 @@ class WinogradProducts(NativeKernel, frozen=True):
                         transform_tiles(e, *where, kept=seen)
             of_tiles = panels, own, some[1], first.equals(start), zeros, self.left, self.narrow
             products = Products(e, patches, gradients, *of_tiles)
-            with e.loop(panels.positions) as place:
+            last = len(self._groups[-1]) * self.filtering.patch
+            with e.loop(
+                e.select(group.equals(groups - 1), e.integer(last), panels.positions)
+            ) as place:
                 products.add(place, sums.of(self._position(e, group, place)))
             if self.bias:
-                row = ONES // TILE
-                with_ones = next(n for n, rows in enumerate(self.groups) if row in rows)
-                ones = self.groups[with_ones].index(row) * TILE + ONES % TILE
-                with e.when(group.equals(with_ones)):
-                    products.add_biases(e.pointer(3) + (number * filters + k), ones)
+                one = self.filtering.one
+                with_one = next(n for n, rows in enumerate(self._groups) if one in rows)
+                row = self._groups[with_one].index(one)
+                with e.when(group.equals(with_one)):
+                    to = e.pointer(3) + (number * filters + k)
+                    products.add_biases(to, self.filtering, row)
 
     def _position(self, e: Emitter, group: Value, place: Value) -> Value:
-        """Which of the 36 positions stands at a place of a group's panels."""
-        rows = [row for rows in self.groups for row in rows]
-        number = group * len(self.groups[0]) + place // TILE
-        return e.one_of(rows, number) * TILE + place % TILE
+        """Which of the positions stands at a place of a group's panels."""
+        rows, patch = [row for rows in self._groups for row in rows], self.filtering.patch
+        number = group * len(self._groups[0]) + place // patch
+        return e.one_of(rows, number) * patch + place % patch
 
 
 class WinogradGradientBack(NativeKernel, frozen=True):
@@ -126,18 +135,18 @@ class WinogradGradientBack(NativeKernel, frozen=True):
     filters, filters in a chunk.
 
     Attributes:
-        size: rows (and columns) of a filter.
+        filtering: that the sums were made for.
         bias: whether there is one.
         lanes: of a vector.
     """
 
-    size: int
+    filtering: Filtering
     bias: bool
     lanes: int
 
     @property
     def private(self) -> int:
-        return 4 * POSITIONS * self.lanes
+        return 4 * self.filtering.positions * self.lanes
 
     def emit(self, e: Emitter) -> None:
         slices, channels, filters, share = (e.argument(i) for i in range(4, 8))
@@ -145,9 +154,9 @@ class WinogradGradientBack(NativeKernel, frozen=True):
         count = e.integer_minimum(filters - first, share)
         stride = position_stride(filters, channels)
         sums = Sums(e.pointer(0), channels, stride).at(first, 0)
-        to = e.pointer(2) + first * (self.size**2 * channels)
-        of_slices = sums, slices, stride * POSITIONS
-        transform_back(e, self.size, of_slices, to, (channels, count), channels, e.scratch)
+        to = e.pointer(2) + first * (self.filtering.filter**2 * channels)
+        of_slices = sums, slices, stride * self.filtering.positions
+        transform_back(e, self.filtering, of_slices, to, (channels, count), channels, e.scratch)
         if self.bias:
             with e.when(e.chunk.equals(0)):
                 self._add_biases(e, e.pointer(1), e.pointer(3), (slices, filters))
@@ -173,11 +182,11 @@ class WinogradWholeGradient(NativeKernel, frozen=True):
     next one, or the next position's, is asked for.
 
     Attributes:
-        size: rows (and columns) of a filter.
+        filtering: that the volumes were transformed for.
         columns, left, narrow, bias, lanes: see `WinogradProducts`.
     """
 
-    size: int
+    filtering: Filtering
     columns: int
     left: tuple[int, int]
     narrow: int
@@ -186,30 +195,32 @@ class WinogradWholeGradient(NativeKernel, frozen=True):
 
     def scratch(self, channels: int, filters: int) -> int:
         """Bytes of private memory, for so many channels and filters in a part."""
-        sums: int = POSITIONS * position_stride(filters, channels)
-        return 4 * (self.columns + POSITIONS * self.lanes + sums)
+        positions = self.filtering.positions
+        sums: int = positions * position_stride(filters, channels)
+        return 4 * (self.columns + positions * self.lanes + sums)
 
     def emit(self, e: Emitter) -> None:
         tiles, slices = e.argument(4), e.argument(5)
         channels, filters, across, width, height = (e.argument(i) for i in range(6, 11))
         c, k = e.chunk % across * width, e.chunk // across * height
         own = e.integer_minimum(channels - c, width), e.integer_minimum(filters - k, height)
-        panels, between = Panels(tiles, self.columns), e.scratch + self.columns
+        filtering, between = self.filtering, e.scratch + self.columns
+        panels = Panels(tiles, self.columns, filtering.positions)
         fill(e, e.scratch, self.columns)
-        sums = Sums(between + POSITIONS * e.lanes, width, position_stride(height, width))
+        sums = Sums(between + filtering.positions * e.lanes, width, position_stride(height, width))
         products = Products(
             e,
             e.pointer(0) + c // self.columns * panels.panel,
             e.pointer(1) + k // self.columns * panels.panel,
             *(panels, own, tiles, e.integer(0).equals(0), e.scratch, self.left, self.narrow),
         )
-        with e.loop(POSITIONS) as position, e.loop(slices) as number:
+        with e.loop(filtering.positions) as position, e.loop(slices) as number:
             first, stop = number * tiles // slices, (number + 1) * tiles // slices
             place = e.select(number + 1 < slices, stop * self.columns, panels.position)
             some = products.some(first, stop - first, place - first * self.columns)
             some.add(position, sums.of(position))
-        to = e.pointer(2) + (k * (self.size**2 * channels) + c)
-        transform_back(e, self.size, (sums, e.integer(1), 0), to, own, channels, between)
+        to = e.pointer(2) + (k * (filtering.filter**2 * channels) + c)
+        transform_back(e, filtering, (sums, e.integer(1), 0), to, own, channels, between)
         if self.bias:
             with e.when(c.equals(0)):
-                products.add_biases(e.pointer(3) + k)
+                products.add_biases(e.pointer(3) + k, filtering, filtering.one)

@@ -9,11 +9,12 @@ from striate.kernels.micro_tile_rows import micro_tile_rows
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_filters import Filters
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_output import TransformOutputs
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_positions import MultiplyPositions, MultiplyRows
-from striate.kernels.winograd_tiles import TILE, Tiling
-from striate.kernels.winograd_volumes import POSITIONS, Panels, TransformTiles
+from striate.kernels.winograd_tiles import Tiling
+from striate.kernels.winograd_volumes import Panels, TransformTiles
 from striate.layers import Shape
 from striate.plan import At, Launch
 
@@ -44,11 +45,10 @@ Launches = tuple[tuple[Launch, ...], dict[str, int]]
 """Launches, and the bytes of their scratch buffers."""
 
 
-def tiling(x: Shape, y: Shape, before: tuple[int, int], size: int) -> Tiling:
-    """The 6x6 patches of x from which tiles of y follow, for filters of this size."""
-    out = TILE + 1 - size
-    rows, columns = quotient(y.height, out), quotient(y.width, out)
-    return Tiling(x.height, x.width, x.channels, before, rows, columns, out, TILE)
+def tiling(x: Shape, y: Shape, before: tuple[int, int], filtering: Filtering) -> Tiling:
+    """The patches of x from which tiles of y follow."""
+    rows, columns = (quotient(extent, filtering.tile) for extent in (y.height, y.width))
+    return Tiling(x.height, x.width, x.channels, before, rows, columns, filtering)
 
 
 def convolution(
@@ -82,7 +82,7 @@ def convolution(
         before.append(transform(isa, cut, x, TRANSFORMED, sizes.tiles, sizes.all_room, switches))
         x, switches = f"scratch.{TRANSFORMED}", 0
         scratch[TRANSFORMED] = sizes.transformed
-    own = cut.step, sizes.height, isa.tile_columns, isa.lanes, *ending
+    own = cut.filtering, sizes.height, isa.tile_columns, isa.lanes, *ending
     kernel = WinogradConvolution(*own, sizes.given, switches != 0)
     arguments = (x, f"scratch.{PACKED}", *others, *sizes.blocks, *volume, *cut.arguments, switches)
     room = kernel.scratch(sizes.channels, sizes.room)
@@ -101,9 +101,9 @@ def _by_position(
     isa, cut, room = sizes.isa, sizes.cut, sizes.all_room
     x, bias, y, mask, switches = roles
     share = quotient(sizes.tiles, CHUNKS)
-    back = TransformOutputs(cut.step, isa.tile_columns, isa.lanes, *ending)
+    back = TransformOutputs(cut.filtering, isa.tile_columns, isa.lanes, *ending)
     to = (f"scratch.{PRODUCTS}", bias, y, mask)
-    products = 4 * int(Panels(room, isa.tile_columns).size(sizes.y.channels))
+    products = 4 * int(sizes.panels.size(sizes.y.channels))
     scratch = {TRANSFORMED: sizes.transformed, PRODUCTS: products}
     before, multiply = list[Launch](), _rows(sizes, filters)
     if filters.prepared:
@@ -127,19 +127,20 @@ def _positions(sizes: Sizes) -> Launch:
     pieces = min(sizes.micro_tiles, pieces)
     factors = (f"scratch.{name}" for name in (TRANSFORMED, PACKED, PRODUCTS))
     numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
-    kernel = MultiplyPositions(sizes.isa.tile_columns, sizes.height)
-    return Launch(kernel, POSITIONS * pieces, (*factors, *numbers))
+    filtering = sizes.cut.filtering
+    kernel = MultiplyPositions(filtering, sizes.isa.tile_columns, sizes.height)
+    return Launch(kernel, filtering.positions * pieces, (*factors, *numbers))
 
 
 def _rows(sizes: Sizes, filters: Filters) -> Launch:
     """The products with filters that are transformed where they are multiplied."""
-    isa, own = sizes.isa, (filters.count, filters.channels)
-    values = filters.size**2 * filters.count * filters.channels
-    by_rows = sizes.transformed * filters.blocks > FILTERS_WEIGH * 4 * values * TILE
-    kernel = MultiplyRows(isa.tile_columns, sizes.height, filters.size, filters.flipped, by_rows)
+    isa, own, filtering = sizes.isa, (filters.count, filters.channels), filters.filtering
+    read = 4 * filtering.filter**2 * filters.count * filters.channels * len(filtering.pairs)
+    by_rows = sizes.transformed * filters.blocks > FILTERS_WEIGH * read
+    kernel = MultiplyRows(filtering, isa.tile_columns, sizes.height, filters.flipped, by_rows)
     factors = (f"scratch.{TRANSFORMED}", "w.w", f"scratch.{PRODUCTS}")
     return Launch(
-        *(kernel, TILE * filters.blocks),
+        *(kernel, len(filtering.pairs) * filters.blocks),
         (*factors, sizes.micro_tiles, filters.blocks, *own),
         room=kernel.scratch(isa.lanes, sizes.channels),
     )
@@ -197,7 +198,12 @@ class Sizes(Struct, frozen=True):
     @property
     def transformed(self) -> int:
         """Bytes of all tiles, transformed."""
-        return 4 * int(Panels(self.all_room, self.isa.tile_columns).size(self.channels))
+        return 4 * int(self.panels.size(self.channels))
+
+    @property
+    def panels(self) -> Panels:
+        """Of all tiles."""
+        return Panels(self.all_room, self.isa.tile_columns, self.cut.filtering.positions)
 
     @property
     def by_position(self) -> bool:
@@ -213,7 +219,8 @@ class Sizes(Struct, frozen=True):
     @property
     def filter_bytes(self) -> int:
         """Of the transformed filters, which fill whole blocks."""
-        return POSITIONS * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
+        positions = self.cut.filtering.positions
+        return positions * 4 * self.channels * self.filter_blocks * self.isa.tile_columns
 
     @property
     def given(self) -> bool:
@@ -236,7 +243,7 @@ class Sizes(Struct, frozen=True):
         if self.given:
             return multiple(GIVEN_BLOCK, self.height)
         whole = multiple(BLOCK, self.height)
-        size = POSITIONS * 4 * whole * (self.channels + self.isa.tile_columns)
+        size = self.cut.filtering.positions * 4 * whole * (self.channels + self.isa.tile_columns)
         if size <= MOST_BLOCK or self.filter_bytes > MOST_HALVED:
             return whole
         return whole // self.height // 2 * self.height
@@ -272,7 +279,7 @@ def transform(
 ) -> Launch:
     """The transforms of all tiles of a volume, to `Panels` with so much room in a scratch buffer;
     with switches, the volume is a pooled gradient; signs are where those of its patches go."""
-    kernel = TransformTiles(cut.step, cut.size, isa.tile_columns, isa.lanes, switches != 0)
+    kernel = TransformTiles(cut.filtering, cut.gradient, isa.tile_columns, isa.lanes, switches != 0)
     share = quotient(tiles, CHUNKS)
     arguments = (volume, f"scratch.{to}", tiles, share, room, *cut.arguments, switches, signs)
     return Launch(kernel, quotient(tiles, share), arguments, room=kernel.scratch(cut.channels))

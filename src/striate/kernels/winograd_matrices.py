@@ -12,7 +12,9 @@ from functools import cache
 
 from msgspec import Struct
 
-POINTS = tuple(Fraction(p) for p in (0, 1, -1, 2, -2))
+OPPOSITES = tuple(Fraction(p) for p in (1, -1, 2, -2, "1/2", "-1/2"))
+POINTS = {6: (Fraction(0), *OPPOSITES[:4]), 7: OPPOSITES, 8: (Fraction(0), *OPPOSITES)}
+"""Points by the rows of a patch: each next to its opposite, which shares sums with it."""
 Matrix = tuple[tuple[float, ...], ...]
 
 
@@ -30,11 +32,68 @@ class Minimal(Struct, frozen=True):
     data: Matrix
 
 
+class Filtering(Struct, frozen=True):
+    """F(tile x tile, filter x filter): a square of outputs at once from a square patch of input.
+
+    Attributes:
+        tile: rows (and columns) of a tile of outputs.
+        filter: rows (and columns) of a filter.
+    """
+
+    tile: int
+    filter: int
+
+    @property
+    def patch(self) -> int:
+        """Rows (and columns) of a patch, of which a tile follows; and of its transform."""
+        return self.tile + self.filter - 1
+
+    @property
+    def positions(self) -> int:
+        """Of a transformed patch."""
+        return self.patch**2
+
+    @property
+    def matrices(self) -> Minimal:
+        """In one dimension."""
+        return minimal(self.tile, self.filter)
+
+    @property
+    def gradient(self) -> Minimal:
+        """For the gradient of a filter: it is what comes out, and tiles are what filters."""
+        return minimal(self.filter, self.tile)
+
+    @property
+    def magnifies(self) -> bool:
+        """Whether the way back multiplies what rounds products so much (two powers of 32 for
+        patches of 8x8) that long sums would round by more than 1e-5 of the largest output."""
+        return self.patch > 6
+
+    @property
+    def pairs(self) -> tuple[tuple[int, ...], ...]:
+        """Rows of positions that share sums, a point's and its opposite's; those of 0 and infinity,
+        which come first; or, without a 0, that of infinity alone, which is the last."""
+        last, zero = self.patch - 1, self.patch % 2 == 0
+        opposites = ((row, row + 1) for row in range(int(zero), last, 2))
+        return ((0, last), *opposites) if zero else (*opposites, (last,))
+
+    @property
+    def one(self) -> int:
+        """The row, and column, of the point 1: there a transformed tile of a gradient is the sum of
+        its values, divided by `ones_divisor`."""
+        return POINTS[self.patch].index(Fraction(1))
+
+    @property
+    def ones_divisor(self) -> float:
+        """The product of the distances of the point 1 to the others, in both directions."""
+        return float(_product([1 - point for point in POINTS[self.patch] if point != 1]) ** 2)
+
+
 @cache
 def minimal(m: int, r: int) -> Minimal:
-    """The matrices of F(m, r), for m + r - 1 = 6, the number of points and infinity."""
+    """The matrices of F(m, r), for m + r - 1 of 6 to 8, the number of points and infinity."""
     n = m + r - 1
-    points = POINTS[: n - 1]
+    points = POINTS[n]
     scales = [_product([p - q for q in points if q != p]) for p in points]
     output = [[p**i for p in points] + [Fraction(i == m - 1)] for i in range(m)]
     filters = [[p**j / s for j in range(r)] for p, s in zip(points, scales, strict=True)]

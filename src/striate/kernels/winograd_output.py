@@ -1,4 +1,4 @@
-"""Winograd's last stage: AT·m·A, from the products of 36 positions to tiles of the output."""
+"""Winograd's last stage: AT·m·A, from the products of all positions to tiles of the output."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
 from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.winograd_matrices import minimal
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_signs import Signs
-from striate.kernels.winograd_tiles import AHEAD, TILE, Tiling
+from striate.kernels.winograd_tiles import AHEAD, Tiling
 from striate.kernels.winograd_transform import Load, transform
-from striate.kernels.winograd_volumes import POSITIONS, Panels
+from striate.kernels.winograd_volumes import Panels
 
 SIZES = 11
 """The slot from which on a tiling's numbers stand in the arguments of `TransformOutputs`."""
@@ -54,7 +54,7 @@ class OutputTransform(Struct, frozen=True):
     """How tiles of products become tiles of the output.
 
     Attributes:
-        step: rows (and columns) of a tile of output.
+        filtering: that tiles are made by.
         columns: filters in a block.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
@@ -65,7 +65,7 @@ class OutputTransform(Struct, frozen=True):
             in place of the mask come its switches, if they are wanted.
     """
 
-    step: int
+    filtering: Filtering
     columns: int
     bias: bool
     relu: bool
@@ -75,7 +75,7 @@ class OutputTransform(Struct, frozen=True):
 
     def room(self, lanes: int) -> int:
         """Floats of private memory."""
-        return POSITIONS * lanes + self.step**2 * self.columns
+        return self.filtering.positions * lanes + self.filtering.tile**2 * self.columns
 
     def target(self, e: Emitter, slots: tuple[int, int, int]) -> Target:
         """Where a launch finds bias, output, and the mask's `Signs` or the POOL's switches."""
@@ -112,8 +112,8 @@ class OutputTransform(Struct, frozen=True):
             if own:
                 self._pool(e, found, own, tile, output, room)
             else:
-                signs = Signs(to.mask, output.pixel // e.lanes, self.step)
-                at = signs.at(e, tiles[0] + t, first)
+                signs = Signs.of(e, to.mask, output.height, output.width, output.pixel)
+                at = signs.at(self.filtering, tile).of_channel(e, first)
                 self._tile(e, found, (to.bias + first, to.y + first, at), tile, output, room)
 
     def _pool(
@@ -127,7 +127,7 @@ class OutputTransform(Struct, frozen=True):
     ) -> None:
         """One tile, of which the maxima of whole windows are kept."""
         assert self.pool is not None
-        room, out = between + POSITIONS * e.lanes, self.step
+        room, out = between + self.filtering.positions * e.lanes, self.filtering.tile
         windows = self.pool.windows(e, tile, (output.height, output.width), output.pixel)
         with e.loop(output.wanted, step=e.lanes) as v:
 
@@ -135,7 +135,7 @@ class OutputTransform(Struct, frozen=True):
                 total = value + to.bias.vector(v) if self.bias else value
                 room.store_vector(total, (i * out + j) * e.lanes)
 
-            matrix = minimal(out, TILE + 1 - out).output
+            matrix = self.filtering.matrices.output
             transform(e, matrix, self._load(e, products, v), store, between)
             self.pool.emit(e, room, windows, (to.y + v, to.mask + v), self.relu)
 
@@ -144,7 +144,7 @@ class OutputTransform(Struct, frozen=True):
         source, stride = products
 
         def load(j: Value, i: int) -> Value:
-            place: Pointer = source + ((j + i * TILE) * stride + v)
+            place: Pointer = source + ((j + i * self.filtering.patch) * stride + v)
             if self.far:
                 e.prefetch(place + AHEAD * self.columns)
             return place.vector()
@@ -161,7 +161,7 @@ class OutputTransform(Struct, frozen=True):
         between: Pointer,
     ) -> None:
         """One tile; what the output's edge cuts off goes through a corner."""
-        corner, out = between + POSITIONS * e.lanes, self.step
+        corner, out = between + self.filtering.positions * e.lanes, self.filtering.tile
         (bias, y, signs), (start, whole, edge) = to, self._place(e, tile, output)
         own = Destination(
             e.select_pointer(whole, y + start, corner),
@@ -184,24 +184,24 @@ class OutputTransform(Struct, frozen=True):
         """All columns of a tile."""
         with e.loop(self.columns, step=e.lanes) as v:
             offset = given[0].vector(v) if self.bias else None
-            signs = given[1].at(e, e.integer(0), v)
-            if self.masked:
-                signs.ask(e)
+            signs = given[1].of_channel(e, v)
 
             def store(i: Value, j: int, value: Value) -> None:
                 place = i * to.line + to.pixel * j + v
                 e.prefetch(to.ahead + place)
                 total = value if offset is None else value + offset
                 total = e.maximum(total, 0.0) if self.relu else total
-                total = e.select(signs.of(e, i, j), total, 0.0) if self.masked else total
+                if self.masked:
+                    kept = signs.positive(e, self.filtering, i, j)
+                    total = e.select(kept, total, 0.0)
                 to.start.store_vector(total, place)
 
-            matrix = minimal(self.step, TILE + 1 - self.step).output
+            matrix = self.filtering.matrices.output
             transform(e, matrix, self._load(e, products, v), store, between)
 
     def _place(self, e: Emitter, tile: Place, output: Output) -> tuple[Value, Value, Edge]:
         """A tile's first output, whether all of it lies in the output, and how much does."""
-        height, width, out = output.height, output.width, self.step
+        height, width, out = output.height, output.width, self.filtering.tile
         row, column = tile.row * out, tile.column * out
         start = ((tile.image * height + row) * width + column) * output.pixel
         whole = (row <= height - out) & (column <= width - out)
@@ -215,7 +215,7 @@ class OutputTransform(Struct, frozen=True):
         output = edge.output
         with e.loop(edge.rows) as i, e.loop(edge.columns) as j:
             place = volume + (i * output.width + j) * output.pixel
-            copy(e, place, corner + (i * self.step + j) * self.columns, output.wanted)
+            copy(e, place, corner + (i * self.filtering.tile + j) * self.columns, output.wanted)
 
 
 class TransformOutputs(NativeKernel, frozen=True):
@@ -224,11 +224,11 @@ class TransformOutputs(NativeKernel, frozen=True):
     `Tiling.arguments`.
 
     Attributes:
-        step, columns, bias, relu, masked, pool: as in `OutputTransform`.
+        filtering, columns, bias, relu, masked, pool: as in `OutputTransform`.
         lanes: of a vector.
     """
 
-    step: int
+    filtering: Filtering
     columns: int
     lanes: int
     bias: bool
@@ -238,7 +238,7 @@ class TransformOutputs(NativeKernel, frozen=True):
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.step, self.columns, self.bias, self.relu, self.masked
+        own = self.filtering, self.columns, self.bias, self.relu, self.masked
         return OutputTransform(*own, far=True, pool=self.pool)
 
     @property
@@ -249,8 +249,8 @@ class TransformOutputs(NativeKernel, frozen=True):
         products, to = e.pointer(0), self._transform.target(e, (1, 2, 3))
         tiles, share, room, filters = (e.argument(i) for i in range(4, 8))
         height, width, pixel = (e.argument(i) for i in range(8, SIZES))
-        tiling = Tiling.read(e, SIZES, self.step, TILE)
-        panels, first = Panels(room, self.columns), e.chunk * share
+        tiling = Tiling.read(e, SIZES, self.filtering)
+        panels, first = Panels(room, self.columns, self.filtering.positions), e.chunk * share
         some = first, e.integer_minimum(tiles - first, share)
         with e.loop(filters, step=self.columns) as k:
             source = products + (k // self.columns * panels.panel + first * self.columns)

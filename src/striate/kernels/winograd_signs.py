@@ -1,9 +1,8 @@
 """Where a volume is positive, in bits: RELU's mask as backward-data reads it.
 
 Backward-filter transforms patches of a CONV's input. With padding that keeps the volume's size, the
-middle of each patch is just the tile of gradient that backward-data makes there. While patches are
-read, the signs of their middles are kept. With 16 lanes and 3x3 filters that is a sixteenth of what
-the volume would be to read again.
+middles of the patches are the volume. While patches are read, the signs of their middles are kept.
+With 16 lanes that is one part in 32 of what the volume would be to read again.
 """
 
 from __future__ import annotations
@@ -12,15 +11,18 @@ from collections.abc import Sequence
 
 import llvmlite.ir as ir
 from msgspec import Struct
+from msgspec.structs import replace
 
 from striate.kernels.emitter import Emitter
+from striate.kernels.grid import Place
 from striate.kernels.isa import Isa
 from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.winograd_tiles import AHEAD, TILE
-from striate.layers import Conv
+from striate.kernels.winograd_matrices import Filtering
+from striate.kernels.winograd_tiles import AHEAD, Tiling
+from striate.layers import Conv, Shape
 
-COLUMNS = 8
-"""Places in a row of a tile: the columns of a patch, and some that are left free."""
+SPARE = 8
+"""Rows, and columns, behind those of a volume, which a last tile may cover."""
 BYTES = 2
 """Of the bits of a vector, in any target."""
 
@@ -30,48 +32,66 @@ def signs_fit(conv: Conv) -> bool:
     return set(conv.window.sides) == {conv.window.size[0] // 2}
 
 
-def signs_bytes(isa: Isa, tiles: int, channels: int, step: int) -> int:
-    """Memory for all tiles, and for a last block of channels that is not whole."""
-    vectors = tiles * channels // isa.lanes + isa.tile_vectors
-    return BYTES * COLUMNS * step * vectors
+def signs_bytes(isa: Isa, batch: int, x: Shape) -> int:
+    """Memory for a batch of volumes, and for a last block of channels that is not whole."""
+    rows, columns = x.height + SPARE, x.width + SPARE
+    vectors = batch * rows * (x.channels // isa.lanes) + isa.tile_vectors
+    return BYTES * columns * vectors
 
 
 class Signs(Struct, frozen=True):
-    """Signs of tiles: [tiles][vectors of channels][rows][8 columns], each a vector's bits.
+    """Signs of a volume: [images][rows][vectors of channels][columns], each a vector's bits.
 
     Attributes:
         start: the first one.
-        vectors: of channels.
-        step: rows (and columns) of a tile.
+        image, row, vector: signs from one of them to the next.
     """
 
     start: Pointer
-    vectors: Operand
-    step: int
+    image: Operand
+    row: Operand
+    vector: Operand
 
-    @property
-    def before(self) -> int:
-        """Rows (and columns) of a patch in front of its middle."""
-        return (TILE - self.step) // 2
+    @classmethod
+    def of(
+        cls, e: Emitter, start: Pointer, height: Operand, width: Operand, channels: Operand
+    ) -> Signs:
+        """Those of a volume, from the first one on."""
+        vector = width + SPARE
+        row = channels // e.lanes * vector
+        return cls(start, (height + SPARE) * row, row, vector)
 
-    def at(self, e: Emitter, tile: Value, channel: Value) -> Signs:
-        """The same from the first sign of a tile's vector of channels on."""
-        vector = tile * self.vectors + channel // e.lanes
-        return Signs(self.start + vector * (self.step * COLUMNS), self.vectors, self.step)
+    @classmethod
+    def of_input(cls, e: Emitter, slot: int, tiling: Tiling) -> Signs:
+        """Those of the volume that patches are taken from, which stand in a launch's slot."""
+        return cls.of(e, e.pointer(slot, "u16"), tiling.height, tiling.width, tiling.channels)
 
-    def keep(self, e: Emitter, column: Value, values: Sequence[Value]) -> None:
-        """Store those of a patch's column, as far as its rows are in the middle."""
-        for i in range(self.step):
-            bits = _to_bits(e, values[i + self.before] > 0.0)
-            self.start.store(bits, column + i * COLUMNS)
+    def at(self, filtering: Filtering, tile: Place) -> Signs:
+        """The same from the first row and column of a tile on."""
+        row, column = tile.row * filtering.tile, tile.column * filtering.tile
+        return replace(self, start=self.start + (tile.image * self.image + row * self.row + column))
 
-    def ask(self, e: Emitter) -> None:
-        """Ask for those that a later tile has here."""
-        e.prefetch(self.start + self.vectors * (self.step * COLUMNS * AHEAD))
+    def of_channel(self, e: Emitter, channel: Value) -> Signs:
+        """The same from a vector of channels on, which starts with this one."""
+        return replace(self, start=self.start + channel // e.lanes * self.vector)
 
-    def of(self, e: Emitter, row: Value, column: int) -> Value:
-        """Which lanes are positive at a row and a column of the tile."""
-        return _from_bits(e, self.start.load(row * COLUMNS + (column + self.before)))
+    def keep(
+        self, e: Emitter, filtering: Filtering, column: Value, values: Sequence[Value]
+    ) -> None:
+        """Store those of a patch's column, as far as they are in the middle of the patch."""
+        before = (filtering.patch - filtering.tile) // 2
+        with e.when((column >= before) & (column < before + filtering.tile)):
+            for i in range(filtering.tile):
+                bits = _to_bits(e, values[i + before] > 0.0)
+                self.start.store(bits, i * self.row + (column - before))
+
+    def positive(self, e: Emitter, filtering: Filtering, row: Value, column: int) -> Value:
+        """Which lanes are positive at a row and a column of the tile; what a later tile has in this
+        row is asked for once."""
+        place = self.start + row * self.row
+        if column == 0:
+            e.prefetch(place + AHEAD * filtering.tile)
+        return _from_bits(e, place.load(column))
 
 
 def _to_bits(e: Emitter, condition: Value) -> Value:

@@ -1,5 +1,5 @@
-"""The sums of backward-filter by Winograd: filters x channels for each of 36 positions, from tiles
-that lie in panels; and the way back from them to the cells of the filters.
+"""The sums of backward-filter by Winograd: filters x channels for each position, from tiles that
+lie in panels; and the way back from them to the cells of the filters.
 """
 
 from __future__ import annotations
@@ -10,17 +10,12 @@ from msgspec.structs import replace
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import Stream, sum_products
 from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.winograd_matrices import POINTS, minimal
-from striate.kernels.winograd_tiles import TILE
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_transform import transform
 from striate.kernels.winograd_volumes import SKEW, Panels
 
 AHEAD = 2
 """Vectors by which the way back asks for sums, and for the cells that it writes."""
-ONES = TILE + 1
-"""The position of the point 1 in both directions: there a transformed tile is the sum of its
-values, divided twice by the product of the point's distances to the others."""
-SUM_OF_TILE = float(((1 - POINTS[0]) * (1 - POINTS[2]) * (1 - POINTS[3]) * (1 - POINTS[4])) ** 2)
 
 
 def position_stride(filters: Operand, channels: Operand) -> Operand:
@@ -157,45 +152,45 @@ class Products(Struct, frozen=True):
             for v, total in zip(vectors, line, strict=True):
                 place.store_vector(total, v)
 
-    def add_biases(self, sums: Pointer, place: int = ONES) -> None:
-        """Add up the transformed gradients where they are the sums of tiles: at this place of the
-        panels, which hold all positions by default."""
-        e, columns = self.e, self.panels.columns
+    def add_biases(self, sums: Pointer, filtering: Filtering, row: int) -> None:
+        """Add up the transformed gradients where they are the sums of tiles: in this row of the
+        panels."""
+        e, columns, place = self.e, self.panels.columns, row * filtering.patch + filtering.one
         with e.loop(self.own[1], step=e.lanes) as k:
             panel = self.gradients + (k // columns * self.panels.panel + k % columns)
             source, total = panel + self.panels.position * place, e.variable(e.splat(0.0))
             with e.loop(self.tiles) as t:
                 total.value = total.value + source.vector(t * columns)
             before = e.select(self.begins, e.splat(0.0), sums.vector(k))
-            sums.store_vector(before + total.value * SUM_OF_TILE, k)
+            sums.store_vector(before + total.value * filtering.ones_divisor, k)
 
 
 def transform_back(
     e: Emitter,
-    size: int,
+    filtering: Filtering,
     sums: tuple[Sums, Operand, Operand],
     to: Pointer,
     own: tuple[Value, Value],
     depth: Value,
     between: Pointer,
 ) -> None:
-    """From the sums of 36 positions to the cells of some filters.
+    """From the sums of all positions to the cells of some filters.
 
     Args:
         e: the emitter.
-        size: rows (and columns) of a filter.
+        filtering: that they were made for.
         sums: of the first slice; how many slices there are; floats from one to the next.
         to: the first cell: [filters][size][size][depth].
         own: how many channels and filters.
         depth: of the filters.
-        between: room for 36 vectors.
+        between: room for a vector of each position.
     """
-    matrix, (first, slices, apart) = minimal(size, TILE + 1 - size).output, sums
+    size, (first, slices, apart) = filtering.filter, sums
     with e.loop(own[1]) as k, e.loop(own[0], step=e.lanes) as c:
         source, target = first.at(k, c), to + (k * (size**2 * depth) + c)
 
         def load(column: Value, i: int) -> Value:
-            place = source.start + (column + i * TILE) * source.position
+            place = source.start + (column + i * filtering.patch) * source.position
             e.prefetch(place + AHEAD * e.lanes)
             total = e.variable(place.vector())
             with e.loop(slices, start=1) as part:
@@ -207,4 +202,4 @@ def transform_back(
             e.prefetch(place + AHEAD * e.lanes)
             place.store_vector(value)
 
-        transform(e, matrix, load, store, between)
+        transform(e, filtering.gradient.output, load, store, between)

@@ -9,9 +9,10 @@ from msgspec import Struct
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place, walk
 from striate.kernels.values import Operand, Pointer, Value
+from striate.kernels.winograd_matrices import Filtering, Matrix
 
-TILE = 6
-"""Rows (and columns) of the largest patch."""
+PADDED = 6
+"""Rows (and columns) that a patch may begin before its volume, and more: an even number."""
 AHEAD = 2
 """Tiles by which memory is asked for before products are read from it, or tiles are written; what
 the next patch covers is asked for while one is read."""
@@ -22,17 +23,18 @@ NUMBERS = 7
 
 
 class Tiling(Struct, frozen=True):
-    """A volume cut into tiles, each seen as a square patch with its padding.
+    """A volume cut into tiles: patches of an input with its padding, which overlap, or tiles of an
+    output's gradient, which do not.
 
     A plan knows the sizes as numbers; a kernel, which is the same for all volumes, reads them from
-    the arguments of its launch. Only ``step`` and ``size`` shape its code.
+    the arguments of its launch. Only ``filtering`` and ``gradient`` shape its code.
 
     Attributes:
         height, width, channels: of the volume that patches are taken from.
         before: rows and columns of padding in front of it.
         rows, columns: how many tiles cover an image.
-        step: rows (and columns) from one tile to the next.
-        size: rows (and columns) of a patch.
+        filtering: that they are cut for.
+        gradient: whether the volume is an output's gradient.
     """
 
     height: Operand
@@ -41,16 +43,32 @@ class Tiling(Struct, frozen=True):
     before: tuple[Operand, Operand]
     rows: Operand
     columns: Operand
-    step: int
-    size: int
+    filtering: Filtering
+    gradient: bool = False
 
     @classmethod
-    def read(cls, e: Emitter, slot: int, step: int, size: int) -> Tiling:
+    def read(cls, e: Emitter, slot: int, filtering: Filtering, gradient: bool = False) -> Tiling:
         """The tiling whose `arguments` stand from this slot on."""
         height, width, channels, top, left, rows, columns = (
             e.argument(slot + i) for i in range(NUMBERS)
         )
-        return cls(height, width, channels, (top, left), rows, columns, step, size)
+        return cls(height, width, channels, (top, left), rows, columns, filtering, gradient)
+
+    @property
+    def step(self) -> int:
+        """Rows (and columns) from one tile to the next."""
+        return self.filtering.tile
+
+    @property
+    def size(self) -> int:
+        """Rows (and columns) of what is transformed."""
+        return self.filtering.tile if self.gradient else self.filtering.patch
+
+    @property
+    def matrix(self) -> Matrix:
+        """What it is multiplied with on both sides."""
+        filtering = self.filtering
+        return filtering.gradient.filter if self.gradient else filtering.matrices.data
 
     @property
     def arguments(self) -> tuple[int, ...]:
@@ -172,5 +190,5 @@ class Patch(Struct, frozen=True):
 
 
 def _window(place: Value) -> Value:
-    """The window of a row or column, which may lie up to `TILE` in front of the volume."""
-    return ((place + TILE) >> 1) - TILE // WINDOW
+    """The window of a row or column, which may lie up to `PADDED` in front of the volume."""
+    return ((place + PADDED) >> 1) - PADDED // WINDOW

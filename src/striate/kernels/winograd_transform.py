@@ -1,7 +1,8 @@
 """Winograd's transforms of tiles: a small constant matrix on both sides of a square of vectors.
 
-The points of the matrices are 0, ±1, ±2 and infinity. What belongs to a point and to its opposite
-differs only in the sign of every second term: even and odd terms are summed up once for both.
+The points of the matrices are 0, ±1, ±2, ±1/2 and infinity. What belongs to a point and to its
+opposite differs only in the sign of every second term: even and odd terms are summed up once for
+both.
 """
 
 from __future__ import annotations
@@ -68,14 +69,16 @@ def _with_opposite_inputs(
 
 def _opposites(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
     """Pairs of neighbouring rows that differ only in the signs of their even, or of their odd,
-    terms, and have both kinds."""
+    terms, and have both kinds; no row is in two pairs."""
+    taken = -1
     for i, (row, following) in enumerate(pairwise(rows)):
         even, odd = (_every_second(row, start) for start in (0, 1))
         both = any(even) and any(odd)
         same = [a + b for a, b in zip(even, odd, strict=True)]
         flipped = [a - b for a, b in zip(even, odd, strict=True)]
         negative = [-value for value in flipped]
-        if both and list(row) == same and list(following) in (flipped, negative):
+        if i > taken and both and list(row) == same and list(following) in (flipped, negative):
+            taken = i + 1
             yield i, i + 1
 
 

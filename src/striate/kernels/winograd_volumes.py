@@ -1,10 +1,10 @@
 """Winograd's transforms of what is multiplied: patches of input and tiles of a gradient.
 
 Transformed tiles lie in panels of as many channels as a micro-tile has columns:
-[panels][36][tiles][columns], or as many positions as are done at a time, so that what a matrix
-product reads of a position is one piece of memory. A chunk that has all filters transforms what it
-needs by itself, in private memory. Where several chunks need the same tiles, these are transformed
-once, by launches of their own.
+[panels][positions][tiles][columns], or as many positions as are done at a time, so that what a
+matrix product reads of a position is one piece of memory. A chunk that has all filters transforms
+what it needs by itself, in private memory. Where several chunks need the same tiles, these are
+transformed once, by launches of their own.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from msgspec import Struct
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
+from striate.kernels.grid import Place
 from striate.kernels.memory_ops import fill
 from striate.kernels.values import Operand, Pointer, Value
-from striate.kernels.winograd_matrices import Matrix, minimal
+from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_signs import Signs
-from striate.kernels.winograd_tiles import AHEAD, NUMBERS, TILE, Patch, Source, Tiling
+from striate.kernels.winograd_tiles import AHEAD, NUMBERS, Patch, Source, Tiling
 from striate.kernels.winograd_transform import Seen, transform
 
-POSITIONS = TILE * TILE
 SIGNS = 6 + NUMBERS
 """The slot of `TransformTiles`' signs."""
 Kept = tuple[Signs, Value]
 """Signs, and whether they are wanted."""
 SKEW = 16
-"""Floats between positions, so that 36 of them do not fall on the same cache sets."""
+"""Floats between positions, so that all of them do not fall on the same cache sets."""
 
 
 class Panels(Struct, frozen=True):
@@ -42,7 +42,7 @@ class Panels(Struct, frozen=True):
 
     room: Operand
     columns: int
-    positions: int = POSITIONS
+    positions: int
 
     @property
     def position(self) -> Operand:
@@ -64,35 +64,35 @@ class TransformTiles(NativeKernel, frozen=True):
     switches of a `Source` that is pooled, and `Signs`, which are kept of patches if there are any.
 
     Attributes:
-        step: rows (and columns) from one tile to the next.
-        size: rows (and columns) of what is transformed: 6 of an input, the step of a gradient.
+        filtering: that they are made for.
+        gradient: whether the volume is an output's gradient, not an input.
         columns: channels in a panel.
         lanes: of a vector.
         pooled: whether the volume is a pooled gradient.
     """
 
-    step: int
-    size: int
+    filtering: Filtering
+    gradient: bool
     columns: int
     lanes: int
     pooled: bool = False
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for a volume of this depth."""
-        return 4 * (POSITIONS * self.lanes + self.size * channels)
+        return 4 * (self.filtering.positions * self.lanes + self.filtering.patch * channels)
 
     def emit(self, e: Emitter) -> None:
         source, to = Source.read(e, 0, 5 + NUMBERS if self.pooled else None), e.pointer(1)
         tiles, share, room = (e.argument(i) for i in range(2, 5))
-        tiling = Tiling.read(e, 5, self.step, self.size)
+        tiling = Tiling.read(e, 5, self.filtering, self.gradient)
         first = e.chunk * share
         count = e.integer_minimum(tiles - first, share)
-        panels, whole = Panels(room, self.columns), (e.integer(0), tiling.channels)
+        panels = Panels(room, self.columns, self.filtering.positions)
+        whole = e.integer(0), tiling.channels
         volumes, some = (source, to + first * self.columns), (first, count)
         kept = None
-        if self.size == TILE and not self.pooled:
-            signs = Signs(e.pointer(SIGNS, "u16"), tiling.channels // self.lanes, self.step)
-            kept = signs, e.argument(SIGNS) > 0
+        if not self.gradient and not self.pooled:
+            kept = Signs.of_input(e, SIGNS, tiling), e.argument(SIGNS) > 0
         transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, far=True, kept=kept)
 
 
@@ -117,14 +117,14 @@ def transform_tiles(
         tiles: the first, and how many.
         channels: the first, and how many; whole vectors.
         panels: where tiles go.
-        room: for 36 vectors and one row of a tile with all channels.
+        room: for a vector of each position and one row of a tile with all channels.
         rows: of the transformed tiles that are wanted; all by default.
         far: whether they go to memory, which is asked for ahead, not to a cache.
         kept: signs of the patches' middles, if they may be wanted, and whether they are; the rows
             of the result must then need every row of a patch, as others are not read.
     """
     (source, to), (first, count) = volumes, channels
-    source, zeros = source.at(first), room + POSITIONS * e.lanes
+    source, zeros = source.at(first), room + tiling.filtering.positions * e.lanes
     fill(e, zeros, tiling.channels * tiling.size)
     with tiling.walk(e, *tiles) as (t, tile):
         patch = tiling.patch(e, source, tile, zeros)
@@ -133,7 +133,7 @@ def transform_tiles(
             place = target + c // panels.columns * panels.panel
             vectors = e.integer_minimum(count - c, panels.columns)
             with e.loop(vectors, step=e.lanes) as v:
-                seen = None if kept is None else _keep(e, kept, tiles[0] + t, first + c + v)
+                seen = None if kept is None else _keep(e, tiling, kept, tile, first + c + v)
                 from_to = (patch, c + v), place + v
                 _transform_vector(e, tiling, *from_to, panels, room, rows, far, seen)
 
@@ -156,27 +156,21 @@ def _transform_vector(
         return patch.load(i, column, channel)
 
     def store(i: Value, j: int, value: Value) -> None:
-        place = to + (i * TILE + j) * panels.position
+        place = to + (i * tiling.filtering.patch + j) * panels.position
         if far:
             e.prefetch(place + AHEAD * panels.columns)
         place.store_vector(value)
 
-    transform(e, _matrix(tiling), load, store, between, rows, seen)
+    transform(e, tiling.matrix, load, store, between, rows, seen)
 
 
-def _keep(e: Emitter, kept: Kept, tile: Value, channel: Value) -> Seen:
+def _keep(e: Emitter, tiling: Tiling, kept: Kept, tile: Place, channel: Value) -> Seen:
     """What stores the signs of a tile's vector, if they are wanted."""
-    signs, wanted = kept[0].at(e, tile, channel), kept[1]
+    (signs, wanted), filtering = kept, tiling.filtering
+    signs = signs.at(filtering, tile).of_channel(e, channel)
 
     def seen(column: Value, values: Sequence[Value]) -> None:
         with e.when(wanted):
-            signs.keep(e, column, values)
+            signs.keep(e, filtering, column, values)
 
     return seen
-
-
-def _matrix(tiling: Tiling) -> Matrix:
-    """What a tile is multiplied with on both sides."""
-    if tiling.size == TILE:
-        return minimal(tiling.step, TILE + 1 - tiling.step).data
-    return minimal(TILE + 1 - tiling.step, tiling.step).filter
