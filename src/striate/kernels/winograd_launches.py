@@ -35,7 +35,7 @@ may hold them."""
 CHUNKS = 16
 """Wanted chunks: blocks of the tiles times parts of the filters."""
 
-FILTERS_WEIGH = 2
+FILTERS_WEIGH = 4
 """A byte of filters, which is read before anything can be multiplied, costs as much as so many
 bytes of tiles, which are read while products are summed up."""
 TRANSFORMED, PACKED, PRODUCTS = "transformed", "packed", "products"
