@@ -12,7 +12,7 @@ from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.outputs import output_of
 from striate.kernels.rounding import quotient
-from striate.kernels.winograd_filter_pass import filter_gradient
+from striate.kernels.winograd_filter_pass import filter_gradient, is_whole
 from striate.kernels.winograd_filters import Filters
 from striate.kernels.winograd_launches import (
     Launches,
@@ -32,10 +32,13 @@ FILTERINGS = {
     (5, 5): (Filtering(4, 5),),
 }
 """For filters of these sizes. The first is taken where it can be, unless another saves `SAVED`."""
-SAVED = 0.19
+SAVED = 0.12
 """Part of the estimated time that is worth kernels of another kind, which are to be compiled."""
 SUMS = 0.6
 """Terms of a product that take as long as to add a panel's sums to those before it."""
+AGAIN = 1.25
+"""By how much longer backward-filter takes with larger patches where its chunks transform them: two
+rows of positions at a time, they read their volumes once more, and sums leave the second cache."""
 TRANSFORM = 11
 """Multiply-adds that take as long as the transforms of one channel at one position."""
 What = TypeVar("What")
@@ -126,7 +129,7 @@ def _quickest(
 
 
 class WinogradForward(Struct, frozen=True):
-    """CONV forward by F(4x4, 3x3), F(6x6, 3x3), F(2x2, 5x5) or F(4x4, 5x5)."""
+    """CONV forward by one of `FILTERINGS`."""
 
     isa: Isa
     name: str = "winograd"
@@ -162,8 +165,7 @@ class WinogradForward(Struct, frozen=True):
 
 
 class WinogradBackward(Struct, frozen=True):
-    """CONV backward: by the data as forward, by the filters with F(3x3, 4x4), F(3x3, 6x6),
-    F(5x5, 2x2) or F(5x5, 4x4)."""
+    """CONV backward: by the data as forward, by the filters with tiles and filters exchanged."""
 
     isa: Isa
     name: str = "winograd"
@@ -201,8 +203,11 @@ class WinogradBackward(Struct, frozen=True):
     def _filter_gradient(self, task: Task) -> tuple[float, Filtering]:
         """Time of the pass by the filters, by that of direct convolution, and what it is for."""
         (x,), y = task.inputs, task.output
-        choice = _choice(task)
-        found = [(_fraction(self.isa, filtering, x, y), filtering) for filtering in choice]
+        found = []
+        for filtering in _choice(task):
+            again = filtering.magnifies and not is_whole(self.isa, task, filtering)
+            time = (AGAIN if again else 1) * _fraction(self.isa, filtering, x, y)
+            found.append((time, filtering))
         return _best(found)
 
     def _quickest(self, task: Task) -> tuple[float, Sizes]:

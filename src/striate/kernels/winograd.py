@@ -18,6 +18,7 @@ from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_micro_tile import multiply_tile
 from striate.kernels.winograd_output import Output, OutputTransform
 from striate.kernels.winograd_pool import TilePool
+from striate.kernels.winograd_signs import Signs
 from striate.kernels.winograd_tiles import NUMBERS, Source, Tiling
 from striate.kernels.winograd_volumes import Panels, transform_tiles
 
@@ -39,7 +40,8 @@ class WinogradConvolution(NativeKernel, frozen=True):
         lanes: of a vector.
         given: whether x is transformed already.
         pooled: whether x is a pooled gradient.
-        filtering, columns, bias, relu, masked, pool: as in `OutputTransform`.
+        filtering, columns, bias, relu, pool: as in `OutputTransform`.
+        masked: whether there are signs of a mask.
     """
 
     filtering: Filtering
@@ -48,8 +50,8 @@ class WinogradConvolution(NativeKernel, frozen=True):
     lanes: int
     bias: bool
     relu: bool = False
-    masked: bool = False
     pool: TilePool | None = None
+    masked: bool = False
     given: bool = False
     pooled: bool = False
 
@@ -66,7 +68,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.filtering, self.columns, self.bias, self.relu, self.masked
+        own = self.filtering, self.columns, self.bias, self.relu
         return OutputTransform(*own, far=False, pool=self.pool)
 
     def emit(self, e: Emitter) -> None:
@@ -88,6 +90,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
             volume = Source.read(e, 0, SIZES + NUMBERS if self.pooled else None)
             whole = e.integer(0), channels
             transform_tiles(e, tiling, (volume, data), some, whole, panels, room)
+        signs = Signs.of(e, to.mask, (height, width, pixel)) if self.masked else None
         size = channels * (positions * self.columns)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
@@ -97,7 +100,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
             k = number * self.columns
             wanted = e.integer_minimum(depth - k, self.columns)
             output, products = Output(height, width, pixel, k, wanted), (e.scratch, own.position)
-            self._transform.emit(e, tiling, some, products, to, output, between)
+            self._transform.emit(e, tiling, some, products, to, output, between, signs)
 
     def _multiply(
         self,

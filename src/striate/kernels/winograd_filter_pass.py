@@ -145,10 +145,21 @@ def filter_gradient(isa: Isa, task: Task, filtering: Filtering, signs: str | int
     Where channels and filters make enough parts, both volumes are transformed before, and each part
     is summed up over all tiles. Else the tiles are cut in slices, whose chunks transform them.
     """
+    pass_ = _filter_gradient(isa, task, filtering, signs)
+    part = pass_.whole_part
+    return pass_.in_slices() if part is None else pass_.whole(part)
+
+
+def is_whole(isa: Isa, task: Task, filtering: Filtering) -> bool:
+    """Whether both volumes would be transformed before."""
+    return _filter_gradient(isa, task, filtering).whole_part is not None
+
+
+def _filter_gradient(
+    isa: Isa, task: Task, filtering: Filtering, signs: str | int = 0
+) -> _FilterGradient:
     (x,), y, sides = task.inputs, task.output, task.what.window.sides
     data = tiling(x, y, (sides[0], sides[2]), filtering)
     outputs = (y.height, y.width, y.channels, (0, 0), data.rows, data.columns)
     gradients = Tiling(*outputs, filtering, gradient=True)
-    pass_ = _FilterGradient(isa, task, filtering, data, gradients, signs)
-    part = pass_.whole_part
-    return pass_.in_slices() if part is None else pass_.whole(part)
+    return _FilterGradient(isa, task, filtering, data, gradients, signs)

@@ -72,7 +72,7 @@ def convolution(
         pool: what is left of the output, if not all; in place of signs then come its switches.
     """
     isa, cut, y = sizes.isa, sizes.cut, sizes.y
-    ending = (roles[1] != 0, relu, roles[3] != 0 and pool is None, pool)
+    ending = roles[1] != 0, relu, pool
     volume = (y.channels, y.height, y.width, pixel or y.channels)
     if sizes.by_position:
         return _by_position(sizes, roles, filters, ending, volume)
@@ -83,7 +83,8 @@ def convolution(
         x, switches = f"scratch.{TRANSFORMED}", 0
         scratch[TRANSFORMED] = sizes.transformed
     own = cut.filtering, sizes.height, isa.tile_columns, isa.lanes, *ending
-    kernel = WinogradConvolution(*own, sizes.given, switches != 0)
+    masked = others[-1] != 0 and pool is None
+    kernel = WinogradConvolution(*own, masked, sizes.given, switches != 0)
     arguments = (x, f"scratch.{PACKED}", *others, *sizes.blocks, *volume, *cut.arguments, switches)
     room = kernel.scratch(sizes.channels, sizes.room)
     main = Launch(kernel, sizes.chunks, arguments, room=room)
@@ -94,7 +95,7 @@ def _by_position(
     sizes: Sizes,
     roles: tuple[str | At | int, ...],
     filters: Filters,
-    ending: tuple[bool, bool, bool, TilePool | None],
+    ending: tuple[bool, bool, TilePool | None],
     volume: tuple[int, ...],
 ) -> Launches:
     """Transforms, products, and transforms back, each over everything."""

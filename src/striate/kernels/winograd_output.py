@@ -12,7 +12,7 @@ from striate.kernels.memory_ops import copy
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_pool import TilePool
-from striate.kernels.winograd_signs import Signs
+from striate.kernels.winograd_signs import SPARE, Signs
 from striate.kernels.winograd_tiles import AHEAD, Tiling
 from striate.kernels.winograd_transform import Load, transform
 from striate.kernels.winograd_volumes import Panels
@@ -58,8 +58,6 @@ class OutputTransform(Struct, frozen=True):
         columns: filters in a block.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
-        masked: whether only what lies where the mask's `Signs` are positive is kept, and the rest
-            is zero: the backward pass of a RELU.
         far: whether products come from memory, which is asked for ahead, not from a cache.
         pool: what happens to the output, if anything; it is then what a 2x2 POOL leaves of it, and
             in place of the mask come its switches, if they are wanted.
@@ -69,7 +67,6 @@ class OutputTransform(Struct, frozen=True):
     columns: int
     bias: bool
     relu: bool
-    masked: bool
     far: bool
     pool: TilePool | None = None
 
@@ -78,7 +75,7 @@ class OutputTransform(Struct, frozen=True):
         return self.filtering.positions * lanes + self.filtering.tile**2 * self.columns
 
     def target(self, e: Emitter, slots: tuple[int, int, int]) -> Target:
-        """Where a launch finds bias, output, and the mask's `Signs` or the POOL's switches."""
+        """Where a launch finds bias, output, and the mask's signs or the POOL's switches."""
         bias, y, mask = slots
         kind = "u8" if self.pool else "u16"
         return Target(e.pointer(bias), e.pointer(y), e.pointer(mask, kind))
@@ -92,6 +89,7 @@ class OutputTransform(Struct, frozen=True):
         to: Target,
         output: Output,
         room: Pointer,
+        signs: Signs | None = None,
     ) -> None:
         """Some tiles of one block of filters.
 
@@ -103,6 +101,8 @@ class OutputTransform(Struct, frozen=True):
             to: as `target` finds it.
             output: the volume, and the block's first filter.
             room: private memory.
+            signs: of a mask: only what lies where they are positive is kept, and the rest is zero,
+                as in the backward pass of a RELU.
         """
         source, stride = products
         first = output.first
@@ -112,8 +112,7 @@ class OutputTransform(Struct, frozen=True):
             if own:
                 self._pool(e, found, own, tile, output, room)
             else:
-                signs = Signs.of(e, to.mask, output.height, output.width, output.pixel)
-                at = signs.at(self.filtering, tile).of_channel(e, first)
+                at = signs and signs.at(self.filtering, tile).of_channel(e, first)
                 self._tile(e, found, (to.bias + first, to.y + first, at), tile, output, room)
 
     def _pool(
@@ -155,7 +154,7 @@ class OutputTransform(Struct, frozen=True):
         self,
         e: Emitter,
         products: tuple[Pointer, Operand],
-        to: tuple[Pointer, Pointer, Signs],
+        to: tuple[Pointer, Pointer, Signs | None],
         tile: Place,
         output: Output,
         between: Pointer,
@@ -177,21 +176,21 @@ class OutputTransform(Struct, frozen=True):
         self,
         e: Emitter,
         products: tuple[Pointer, Operand],
-        given: tuple[Pointer, Signs],
+        given: tuple[Pointer, Signs | None],
         to: Destination,
         between: Pointer,
     ) -> None:
         """All columns of a tile."""
         with e.loop(self.columns, step=e.lanes) as v:
             offset = given[0].vector(v) if self.bias else None
-            signs = given[1].of_channel(e, v)
+            signs = given[1] and given[1].of_channel(e, v)
 
             def store(i: Value, j: int, value: Value) -> None:
                 place = i * to.line + to.pixel * j + v
                 e.prefetch(to.ahead + place)
                 total = value if offset is None else value + offset
                 total = e.maximum(total, 0.0) if self.relu else total
-                if self.masked:
+                if signs is not None:
                     kept = signs.positive(e, self.filtering, i, j)
                     total = e.select(kept, total, 0.0)
                 to.start.store_vector(total, place)
@@ -221,10 +220,10 @@ class OutputTransform(Struct, frozen=True):
 class TransformOutputs(NativeKernel, frozen=True):
     """Products in `Panels`, bias, y, signs or switches, tiles, tiles in a chunk, room of the
     panels, filters, rows and columns of the output, values from one of its pixels to the next,
-    `Tiling.arguments`.
+    `Tiling.arguments`. It is the same kernel with signs and without.
 
     Attributes:
-        filtering, columns, bias, relu, masked, pool: as in `OutputTransform`.
+        filtering, columns, bias, relu, pool: as in `OutputTransform`.
         lanes: of a vector.
     """
 
@@ -233,17 +232,16 @@ class TransformOutputs(NativeKernel, frozen=True):
     lanes: int
     bias: bool
     relu: bool = False
-    masked: bool = False
     pool: TilePool | None = None
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.filtering, self.columns, self.bias, self.relu, self.masked
+        own = self.filtering, self.columns, self.bias, self.relu
         return OutputTransform(*own, far=True, pool=self.pool)
 
     @property
     def private(self) -> int:
-        return 4 * self._transform.room(self.lanes)
+        return 4 * (self._transform.room(self.lanes) + SPARE)
 
     def emit(self, e: Emitter) -> None:
         products, to = e.pointer(0), self._transform.target(e, (1, 2, 3))
@@ -252,8 +250,14 @@ class TransformOutputs(NativeKernel, frozen=True):
         tiling = Tiling.read(e, SIZES, self.filtering)
         panels, first = Panels(room, self.columns, self.filtering.positions), e.chunk * share
         some = first, e.integer_minimum(tiles - first, share)
+        signs = None
+        if self.pool is None:
+            ones = e.room(self._transform.room(e.lanes), "u16")
+            mask = e.argument(3) > 0, to.mask
+            signs = Signs.if_any(e, mask, ones, (height, width, pixel))
         with e.loop(filters, step=self.columns) as k:
             source = products + (k // self.columns * panels.panel + first * self.columns)
             wanted = e.integer_minimum(filters - k, self.columns)
             output = Output(height, width, pixel, k, wanted)
-            self._transform.emit(e, tiling, some, (source, panels.position), to, output, e.scratch)
+            place = source, panels.position
+            self._transform.emit(e, tiling, some, place, to, output, e.scratch, signs)

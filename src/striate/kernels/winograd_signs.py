@@ -44,19 +44,19 @@ class Signs(Struct, frozen=True):
 
     Attributes:
         start: the first one.
-        image, row, vector: signs from one of them to the next.
+        image, row, vector, column: signs from one of them to the next.
     """
 
     start: Pointer
     image: Operand
     row: Operand
     vector: Operand
+    column: Operand = 1
 
     @classmethod
-    def of(
-        cls, e: Emitter, start: Pointer, height: Operand, width: Operand, channels: Operand
-    ) -> Signs:
-        """Those of a volume, from the first one on."""
+    def of(cls, e: Emitter, start: Pointer, volume: tuple[Operand, Operand, Operand]) -> Signs:
+        """Those of a volume of this height, width and depth, from the first one on."""
+        height, width, channels = volume
         vector = width + SPARE
         row = channels // e.lanes * vector
         return cls(start, (height + SPARE) * row, row, vector)
@@ -64,12 +64,32 @@ class Signs(Struct, frozen=True):
     @classmethod
     def of_input(cls, e: Emitter, slot: int, tiling: Tiling) -> Signs:
         """Those of the volume that patches are taken from, which stand in a launch's slot."""
-        return cls.of(e, e.pointer(slot, "u16"), tiling.height, tiling.width, tiling.channels)
+        volume = tiling.height, tiling.width, tiling.channels
+        return cls.of(e, e.pointer(slot, "u16"), volume)
+
+    @classmethod
+    def if_any(
+        cls,
+        e: Emitter,
+        mask: tuple[Value, Pointer],
+        ones: Pointer,
+        volume: tuple[Operand, Operand, Operand],
+    ) -> Signs:
+        """Those of a volume, if there are any (and where); else, everything is positive: what has
+        room for `SPARE` signs stands for all of them."""
+        there, start = mask
+        for i in range(SPARE):
+            ones.store(e.to_integer(e.integer(2 ** (8 * BYTES) - 1), 8 * BYTES), i)
+        found = cls.of(e, start, volume)
+        steps = found.image, found.row, found.vector, e.integer(1)
+        first = e.select_pointer(there, start, ones)
+        return cls(first, *(e.select(there, step, 0) for step in steps))
 
     def at(self, filtering: Filtering, tile: Place) -> Signs:
         """The same from the first row and column of a tile on."""
         row, column = tile.row * filtering.tile, tile.column * filtering.tile
-        return replace(self, start=self.start + (tile.image * self.image + row * self.row + column))
+        place = tile.image * self.image + row * self.row + column * self.column
+        return replace(self, start=self.start + place)
 
     def of_channel(self, e: Emitter, channel: Value) -> Signs:
         """The same from a vector of channels on, which starts with this one."""
