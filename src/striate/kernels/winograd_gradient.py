@@ -85,9 +85,8 @@ class WinogradProducts(NativeKernel, frozen=True):
         depth, filters = inputs.channels, outputs.channels
         own = depth, e.integer_minimum(filters - k, share)
         stride = position_stride(filters, depth)
-        sums = Sums(e.pointer(2) + number * (stride * self.filtering.positions), depth, stride).at(
-            k, 0
-        )
+        slice_sums = e.pointer(2) + number * (stride * self.filtering.positions)
+        sums = Sums(slice_sums, depth, stride).at(k, 0)
         zeros, room, panels = e.scratch, e.scratch + self.columns, self._panels
         fill(e, zeros, self.columns)
         padding = e.integer_maximum(depth * inputs.size, filters * outputs.size)
@@ -98,8 +97,7 @@ class WinogradProducts(NativeKernel, frozen=True):
         parts_of = (e.integer(0), depth), (k, own[1])
         start, stop = number * tiles // slices, (number + 1) * tiles // slices
         kept = Signs.of_input(e, SIGNS, inputs), (e.argument(SIGNS) > 0) & k.equals(0)
-        groups = len(self._groups)
-        with e.loop(groups) as group, e.loop(stop, start=start, step=self.room) as first:
+        with e.loop(len(self._groups)) as group, e.loop(stop, start=start, step=self.room) as first:
             some = first, e.integer_minimum(stop - first, self.room)
             for n, rows in enumerate(self._groups):
                 with e.when(group.equals(n)):
@@ -110,18 +108,21 @@ class WinogradProducts(NativeKernel, frozen=True):
                         transform_tiles(e, *where, kept=seen)
             of_tiles = panels, own, some[1], first.equals(start), zeros, self.left, self.narrow
             products = Products(e, patches, gradients, *of_tiles)
-            last = len(self._groups[-1]) * self.filtering.patch
-            with e.loop(
-                e.select(group.equals(groups - 1), e.integer(last), panels.positions)
-            ) as place:
-                products.add(place, sums.of(self._position(e, group, place)))
-            if self.bias:
-                one = self.filtering.one
-                with_one = next(n for n, rows in enumerate(self._groups) if one in rows)
-                row = self._groups[with_one].index(one)
-                with e.when(group.equals(with_one)):
-                    to = e.pointer(3) + (number * filters + k)
-                    products.add_biases(to, self.filtering, row)
+            self._add(e, products, group, sums, e.pointer(3) + (number * filters + k))
+
+    def _add(
+        self, e: Emitter, products: Products, group: Value, sums: Sums, biases: Pointer
+    ) -> None:
+        """Add up the products of a group of rows; the last group may have fewer rows."""
+        groups, filtering = self._groups, self.filtering
+        sizes = [len(rows) * filtering.patch for rows in groups]
+        with e.loop(e.one_of(sizes, group)) as place:
+            products.add(place, sums.of(self._position(e, group, place)))
+        if self.bias:
+            one = filtering.one
+            number = next(n for n, rows in enumerate(groups) if one in rows)
+            with e.when(group.equals(number)):
+                products.add_biases(biases, filtering, groups[number].index(one))
 
     def _position(self, e: Emitter, group: Value, place: Value) -> Value:
         """Which of the positions stands at a place of a group's panels."""
