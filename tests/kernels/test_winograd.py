@@ -34,12 +34,10 @@ from striate.plan import Task
 
 WINOGRAD = (WinogradForward, WinogradBackward)
 TOLERANCE = 1e-5
-"""Of the largest value. Measured: 2e-6 to 5e-6; the transforms multiply by up to 8."""
+"""Of the largest value. Measured: 2e-6 to 5e-6; the way back multiplies by up to 16."""
 
 
-@pytest.mark.parametrize(
-    ("m", "r"), [(4, 3), (3, 4), (2, 5), (5, 2), (6, 3), (3, 6), (4, 5), (5, 4)]
-)
+@pytest.mark.parametrize(("m", "r"), [(4, 3), (3, 4), (5, 3), (3, 5), (4, 5), (5, 4)])
 def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
     rng = np.random.default_rng(0)
     data, taps = rng.standard_normal(m + r - 1), rng.standard_normal(r)
@@ -114,7 +112,9 @@ def test_position_by_position(text: str, isa: Isa, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("by_rows", [False, True])
-def test_filters_are_transformed_row_by_row(by_rows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filters_are_transformed_by_pairs_of_rows(
+    by_rows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(winograd_launches, "MOST_FILTERS", 0)
     monkeypatch.setattr(winograd_launches, "FILTERS_WEIGH", 0 if by_rows else 1e9)
     conv, (x,) = example("8x9x32 -> CONV3-80")

@@ -32,8 +32,8 @@ EXAMPLES = [
     "9x6x16 -> CONV5-16 P=4,0,1,0",
     "4x4x304 -> CONV3-304",
 ]
-"""Among them tiles that the edges cut, positions in thirds, volumes transformed before, products
-position by position."""
+"""Among them tiles that the edges cut, positions by pairs of rows, volumes transformed before,
+products position by position."""
 
 
 def task_of(text: str) -> tuple[Task, dict[str, Any]]:

@@ -34,9 +34,12 @@ EXAMPLES = [
     "6x8x16 -> CONV5-32",
     "7x5x80 -> CONV5-16",
     "4x4x304 -> CONV3-304",
+    "14x14x32 -> CONV3-48",
+    "13x14x112 -> CONV3-144",
 ]
-"""With padding that keeps the size; among them tiles that the edges cut, positions in thirds,
-volumes transformed before, several parts of filters, blocks of channels that are not whole."""
+"""With padding that keeps the size; among them tiles that the edges cut, positions by pairs of
+rows, volumes transformed before, several parts of filters, blocks of channels that are not whole,
+tiles of other sizes in the pass that keeps signs and in the one that reads them."""
 EVEN = ["8x8x16 -> CONV3-16", "14x10x64 -> CONV3-160", "6x6x112 -> CONV3-144", "6x8x16 -> CONV5-32"]
 """Of an even size, which a POOL of 2x2 covers."""
 OTHERS = ["8x10x16 -> CONV3-16 P=0", "9x6x16 -> CONV5-16 P=4,0,1,0", "8x8x32 -> CONV3-16 P=2"]

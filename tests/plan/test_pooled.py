@@ -8,7 +8,7 @@ import pytest
 
 from striate.check import check
 from striate.graph import Graph, Node, build
-from striate.kernels import host
+from striate.kernels import host, target
 from striate.layers import Conv, Fc, Input, Pool, Relu, Shape, SoftmaxLoss, Sum, Window
 from striate.notation import parse
 from striate.optimizers import optimizer
@@ -114,3 +114,14 @@ def test_a_pooled_volume_may_be_normalised_and_placed() -> None:
     listed = names(plan_of(text.replace("S=2", "S=2 fit=floor"), training=True))
     assert {"conv1 + pool1 forward", "batchnorm1 forward"} <= set(listed)
     assert {"conv2 + relu1 + pool2 forward", "concat1 forward"} <= set(listed)
+
+
+@pytest.mark.parametrize(("size", "together"), [("12x12x64", True), ("10x10x64", False)])
+def test_a_conv_that_would_need_other_tiles_leaves_the_pool_apart(
+    size: str, together: bool
+) -> None:
+    """Tiles of 5x5 cover 10x10 with far fewer products, but cut its windows."""
+    checked = check(build(parse(f"INPUT {size} -> CONV3-64 -> RELU -> POOL2 -> FC 2")))
+    training = Training(SoftmaxLoss(), optimizer("sgd"))
+    found = names(plan_net(checked, 4, training, target("avx2"), False, None))
+    assert ("pool1 forward" not in found) is together

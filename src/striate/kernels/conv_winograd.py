@@ -34,8 +34,10 @@ FILTERINGS = {
 """For filters of these sizes. The first is taken where it can be, unless another saves `SAVED`."""
 SAVED = 0.12
 """Part of the estimated time that is worth kernels of another kind, which are to be compiled."""
-SUMS = 0.6
+PANEL_SUMS = 0.6
 """Terms of a product that take as long as to add a panel's sums to those before it."""
+GRADIENT_SUMS = 1.1
+"""By how much longer the products of backward-filter take: their sums are read and written."""
 AGAIN = 1.25
 """By how much longer backward-filter takes with larger patches where its chunks transform them: two
 rows of positions at a time, they read their volumes once more, and sums leave the second cache."""
@@ -74,22 +76,21 @@ def unpooled(isa: Isa, task: Task) -> str | None:
     return None
 
 
-def _fraction(isa: Isa, filtering: Filtering, x: Shape, y: Shape) -> float:
-    """Time by that of direct convolution: products, transforms of both sides, cut-off tiles."""
+def _macs(isa: Isa, filtering: Filtering, x: Shape, y: Shape) -> float:
+    """Multiply-adds for an image: products, and what transforms of both sides take as long as."""
     rows, columns = (quotient(extent, filtering.tile) for extent in (y.height, y.width))
-    padded = quotient(y.channels, isa.tile_columns) * isa.tile_columns / y.channels
-    transforms = TRANSFORM / x.channels + TRANSFORM / y.channels
-    work = rows * columns * filtering.positions * (padded + transforms)
-    return work / (y.pixels * filtering.filter**2)
+    products = x.channels * quotient(y.channels, isa.tile_columns) * isa.tile_columns
+    transforms = TRANSFORM * (x.channels + y.channels)
+    return rows * columns * filtering.positions * (products + transforms)
 
 
-def _filter_seconds(conv: Conv, sizes: Sizes, made: bool) -> float:
+def _filter_seconds(sizes: Sizes, made: bool) -> float:
     """What transformed filters that no cache holds take beyond the filters themselves, which other
     ways read: they are read once, and, if they are made at every call, written before. To transform
     them where they are multiplied takes about as long as to read them."""
-    size = (
-        4 * (sizes.cut.filtering.positions - conv.window.cells) * sizes.channels * sizes.y.channels
-    )
+    filtering = sizes.cut.filtering
+    more = filtering.positions - filtering.filter**2
+    size = 4 * more * sizes.channels * sizes.y.channels
     return (2 if made else 1) * max(0, size - CACHED) / BYTES_PER_SECOND
 
 
@@ -117,14 +118,14 @@ def _quickest(
         of: the input, the output, and rows and columns of padding in front of the input.
         made: whether filters are transformed at every call.
     """
-    (x, y, before), conv = of, task.what
+    x, y, before = of
     found = list[tuple[float, Sizes]]()
     for filtering in _choice(task):
         sizes = Sizes(isa, task.batch, tiling(x, y, before, filtering), y, task.training)
-        products = seconds(isa, task.batch * conv.macs(task.inputs[0]))
-        filters = _filter_seconds(conv, sizes, made and not sizes.by_position)
-        sums = 1 + SUMS / isa.tile_columns if filtering.magnifies else 1
-        found.append((products * sums * _fraction(isa, filtering, x, y) + filters, sizes))
+        filters = _filter_seconds(sizes, made and not sizes.by_position)
+        sums = 1 + PANEL_SUMS / isa.tile_columns if filtering.large else 1
+        products = seconds(isa, task.batch * sums * _macs(isa, filtering, x, y))
+        found.append((products + filters, sizes))
     return _best(found)
 
 
@@ -178,9 +179,7 @@ class WinogradBackward(Struct, frozen=True):
         return unfit(task.what) or unpooled(self.isa, task)
 
     def cost(self, task: Task) -> float:
-        (x,) = task.inputs
-        products = seconds(self.isa, task.batch * task.what.macs(x))
-        by_filters = 1.1 * products * self._filter_gradient(task)[0]
+        by_filters, _ = self._filter_gradient(task)
         return by_filters + (self._quickest(task)[0] if "dx0" in task.roles else 0)
 
     def lower(self, task: Task) -> Lowering:
@@ -201,13 +200,12 @@ class WinogradBackward(Struct, frozen=True):
         return Lowering((*launches, *by_data), scratch={**scratch, **own})
 
     def _filter_gradient(self, task: Task) -> tuple[float, Filtering]:
-        """Time of the pass by the filters, by that of direct convolution, and what it is for."""
-        (x,), y = task.inputs, task.output
-        found = []
+        """Seconds of the pass by the filters, and what its volumes are cut for."""
+        (x,), y, found = task.inputs, task.output, []
         for filtering in _choice(task):
-            again = filtering.magnifies and not is_whole(self.isa, task, filtering)
-            time = (AGAIN if again else 1) * _fraction(self.isa, filtering, x, y)
-            found.append((time, filtering))
+            again = filtering.large and not is_whole(self.isa, task, filtering)
+            macs = GRADIENT_SUMS * (AGAIN if again else 1) * _macs(self.isa, filtering, x, y)
+            found.append((seconds(self.isa, task.batch * macs), filtering))
         return _best(found)
 
     def _quickest(self, task: Task) -> tuple[float, Sizes]:

@@ -1,5 +1,5 @@
-"""Backward-filter by Winograd: F(3x3, 4x4) or F(3x3, 6x6), F(5x5, 2x2) or F(5x5, 4x4): the gradient
-of a filter as a tile.
+"""Backward-filter by Winograd: F(3x3, 4x4), F(3x3, 5x5) and F(5x5, 4x4), a filter's gradient as a
+tile.
 
 The patches of input are transformed as in the forward pass, the tiles of the output's
 gradient as if they were filters; for each position their product is summed over all tiles,
@@ -101,7 +101,7 @@ class WinogradProducts(NativeKernel, frozen=True):
             some = first, e.integer_minimum(stop - first, self.room)
             for n, rows in enumerate(self._groups):
                 with e.when(group.equals(n)):
-                    # The first group's positions need all rows of a patch: it sees every value.
+                    # The first group's positions need every row of a patch's middle.
                     signs_of = (None if n else kept, None)
                     for volume, part, seen in zip(volumes, parts_of, signs_of, strict=True):
                         where = *volume, some, part, panels, room, rows

@@ -64,15 +64,16 @@ class Filtering(Struct, frozen=True):
         return minimal(self.filter, self.tile)
 
     @property
-    def magnifies(self) -> bool:
-        """Whether the way back multiplies what rounds products so much (two powers of 32 for
-        patches of 8x8) that long sums would round by more than 1e-5 of the largest output."""
+    def large(self) -> bool:
+        """Whether patches are larger than 6x6: the way back multiplies what rounds products so much
+        that long sums would round by more than 1e-5 of the largest output."""
         return self.patch > 6
 
     @property
     def pairs(self) -> tuple[tuple[int, ...], ...]:
         """Rows of positions that share sums, a point's and its opposite's; those of 0 and infinity,
-        which come first; or, without a 0, that of infinity alone, which is the last."""
+        which come first; or, without a 0, that of infinity alone, which is the last. What the first
+        ones are made of is all of a patch, or all but its last row, which no middle has."""
         last, zero = self.patch - 1, self.patch % 2 == 0
         opposites = ((row, row + 1) for row in range(int(zero), last, 2))
         return ((0, last), *opposites) if zero else (*opposites, (last,))

@@ -31,7 +31,7 @@ def multiply_tile(
         to: where products go, [tiles][columns].
         ahead: what is brought into the second-level cache meanwhile.
     """
-    if not filtering.magnifies:
+    if not filtering.large:
         sums = dot_panels(e, factors, terms, height, ahead)
         _store(e, [total for row in sums for total in row], to)
         return

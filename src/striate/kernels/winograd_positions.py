@@ -4,8 +4,8 @@ Blocks of tiles would read all transformed filters once for each block. Where th
 position's tiles stay in the second-level cache while its filters pass by, once
 (`MultiplyPositions`). Filters that change with every step are transformed where they are
 multiplied, two rows of positions at a time (`MultiplyRows`): transformed, 3x3 filters are four
-times as large, and that never goes through memory. What is paid for both is that transformed tiles
-and products do.
+times as large or more, and that never goes through memory. What is paid for both is that
+transformed tiles and products do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Where a volume is positive, in bits: RELU's mask as backward-data reads it.
 
 Backward-filter transforms patches of a CONV's input. With padding that keeps the volume's size, the
-middles of the patches are the volume. While patches are read, the signs of their middles are kept.
-With 16 lanes that is one part in 32 of what the volume would be to read again.
+middles of the patches are the volume. While patches are read, the signs of their middles are kept,
+where tiles of any size find them. With 16 lanes that is one part in 32 of what the volume would be
+to read again, and a margin.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from striate.kernels.winograd_tiles import AHEAD, Tiling
 from striate.layers import Conv, Shape
 
 SPARE = 8
-"""Rows, and columns, behind those of a volume, which a last tile may cover."""
+"""Rows, and columns, behind those of a volume, which a last tile may cover: tiles are smaller."""
 BYTES = 2
 """Of the bits of a vector, in any target."""
 
@@ -44,7 +45,8 @@ class Signs(Struct, frozen=True):
 
     Attributes:
         start: the first one.
-        image, row, vector, column: signs from one of them to the next.
+        image, row, vector: signs from one of them to the next.
+        column: signs from one tile's column to the next; those of a tile follow each other.
     """
 
     start: Pointer

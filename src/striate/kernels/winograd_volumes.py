@@ -121,7 +121,7 @@ def transform_tiles(
         rows: of the transformed tiles that are wanted; all by default.
         far: whether they go to memory, which is asked for ahead, not to a cache.
         kept: signs of the patches' middles, if they may be wanted, and whether they are; the rows
-            of the result must then need every row of a patch, as others are not read.
+            of the result must then need every row of a middle, as others are not read.
     """
     (source, to), (first, count) = volumes, channels
     source, zeros = source.at(first), room + tiling.filtering.positions * e.lanes

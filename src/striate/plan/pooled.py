@@ -24,13 +24,13 @@ def with_pools(
     measure: Measure | None = None,
 ) -> list[Task]:
     """The tasks with every max POOL merged into a CONV's, where the candidate that does the CONV
-    best can do both; in the backward pass, too."""
+    best can do both, and in no more time; in the backward pass, too."""
     found = list(tasks)
     for pool in [t for t in found if t.kind == "forward" and isinstance(t.what, Pool)]:
         conv = _writer(found, pool)
         if conv is None:
             continue
-        both = _able(conv, partial(_both, pool=pool), candidates, measure)
+        both = _able(conv, pool, partial(_both, pool=pool), candidates, measure)
         if both is not None:
             rest = (t for t in found if t is not pool)
             found = [both if t is conv else _backward(t, pool, conv) for t in rest]
@@ -42,19 +42,26 @@ def with_pools(
 
 def _able(
     task: Task,
+    pool: Task,
     merged: Callable[[Task, str], Task],
     candidates: Callable[[Task], Iterable[Candidate]],
     measure: Measure | None,
 ) -> Task | None:
-    """A CONV's task merged with a POOL's, if the candidate that does the CONV best can do both."""
-    best = choose(task, candidates(task), measure)
+    """A CONV's task merged with a POOL's, if the candidate that does the CONV best can do both, and
+    in no more time than one after the other: with a POOL it may not have its best tiles."""
+    best, alone = (choose(one, candidates(one), measure) for one in (task, pool))
     both = merged(task, best.reason)
-    able = [c.name for c in candidates(both) if c.refuses(both) is None]
-    return both if best.native and best.candidate in able else None
+    able = [c for c in candidates(both) if c.name == best.candidate and c.refuses(both) is None]
+    if not best.native or not able:
+        return None
+    (seconds,) = measure(both, able) if measure else [able[0].cost(both)]
+    return both if seconds <= best.seconds + alone.seconds else None
 
 
 def _with_gradient(
-    tasks: list[Task], pool: Task, able: Callable[[Task, Callable[[Task, str], Task]], Task | None]
+    tasks: list[Task],
+    pool: Task,
+    able: Callable[[Task, Task, Callable[[Task, str], Task]], Task | None],
 ) -> list[Task]:
     """The tasks with the POOL's backward pass merged into that of the CONV in front of it, which
     has done the POOL, where nobody else reads the gradient in between, and nobody may change the
@@ -69,7 +76,7 @@ def _with_gradient(
     between = tasks[tasks.index(gradient) + 1 : tasks.index(users[1])]
     if any(pooled in task.roles.values() for task in between):
         return tasks
-    both = able(users[1], partial(_both_backward, gradient=gradient))
+    both = able(users[1], gradient, partial(_both_backward, gradient=gradient))
     return [both if t is users[1] else t for t in tasks if t is not gradient] if both else tasks
 
 
