@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,10 +69,10 @@ def kernels_of(task: Task, isa: Isa) -> list[Kernel]:
     return [launch.kernel for launch in maker(isa).lower(task).launches]
 
 
-def task_of(kind: str, text: str, batch: int, training: bool = True) -> Task:
+def task_of(kind: str, text: str, batch: int) -> Task:
     conv, (x,) = example(text)
     roles = {"y": "y", "dx0": "dx0"}
-    return Task(kind, "c", conv, batch, (x,), conv.shape(x), training, roles)
+    return Task(kind, "c", conv, batch, (x,), conv.shape(x), True, roles)
 
 
 @pytest.mark.parametrize("filtering", [*THREE, *FIVE])
@@ -195,19 +196,7 @@ def test_filters_that_no_cache_holds_weigh_against_larger_patches() -> None:
 def test_a_pool_asks_for_whole_windows() -> None:
     isa, text = target("avx512"), "14x14x256 -> CONV3-256"
     task = task_of("forward", text, 8)
-    pooled = Task(
-        *(
-            "forward",
-            "c",
-            task.what,
-            8,
-            task.inputs,
-            task.output,
-            True,
-            task.roles,
-            {"pool": Pool()},
-        )
-    )
+    pooled = replace(task, detail={"pool": Pool()})
     assert {kernel.filtering.tile for kernel in kernels_of(task, isa)} == {5}
     assert {kernel.filtering.tile for kernel in kernels_of(pooled, isa)} == {4}
 
@@ -223,9 +212,7 @@ def test_tiles_may_differ_from_one_pass_to_the_other() -> None:
 
 def test_a_transform_of_outputs_is_one_kernel_with_a_mask_and_without() -> None:
     task = task_of("backward", "14x14x512 -> CONV3-512", 4)
-    masked = Task(
-        *("backward", "c", task.what, 4, task.inputs, task.output, True, task.roles, {"mask": True})
-    )
+    masked = replace(task, detail={"mask": True})
     found = [kernels_of(one, target("avx512"))[-1] for one in (task, masked)]
     assert found[0] == found[1]
     assert isinstance(found[0], TransformOutputs)

@@ -43,11 +43,11 @@ AGAIN = 1.25
 rows of positions at a time, they read their volumes once more, and sums leave the second cache."""
 TRANSFORM = 11
 """Multiply-adds that take as long as the transforms of one channel at one position."""
-What = TypeVar("What")
 BYTES_PER_SECOND = 12e9
 """That a core reads of filters, or writes."""
 CACHED = 2**20
 """Bytes of filters that stay in a second-level cache."""
+What = TypeVar("What")
 
 
 def unfit(conv: Conv) -> str | None:

@@ -49,6 +49,17 @@ class _FilterGradient(Struct, frozen=True):
     gradients: Tiling
     signs: str | int
 
+    @classmethod
+    def of(
+        cls, isa: Isa, task: Task, filtering: Filtering, signs: str | int = 0
+    ) -> _FilterGradient:
+        """Both volumes of a task, cut in tiles."""
+        (x,), y, sides = task.inputs, task.output, task.what.window.sides
+        data = tiling(x, y, (sides[0], sides[2]), filtering)
+        outputs = (y.height, y.width, y.channels, (0, 0), data.rows, data.columns)
+        gradients = Tiling(*outputs, filtering, gradient=True)
+        return cls(isa, task, filtering, data, gradients, signs)
+
     @property
     def tiles(self) -> int:
         return self.task.batch * int(self.data.per_image)
@@ -127,13 +138,9 @@ class _FilterGradient(Struct, frozen=True):
         )
         of_chunk = quotient(filters, CHUNKS)
         to = ("dw.w", "dw.b" if conv.bias else 0)
-        back = Launch(
-            *(
-                WinogradGradientBack(self.filtering, conv.bias, isa.lanes),
-                quotient(filters, of_chunk),
-            ),
-            (*sums, *to, slices, channels, filters, of_chunk),
-        )
+        add_up = WinogradGradientBack(self.filtering, conv.bias, isa.lanes)
+        sizes = (slices, channels, filters, of_chunk)
+        back = Launch(add_up, quotient(filters, of_chunk), (*sums, *to, *sizes))
         values = self.filtering.positions * position_stride(filters, channels)
         scratch = {"sums": 4 * slices * values, "biases": 4 * slices * filters}
         return (main, back), scratch
@@ -145,21 +152,11 @@ def filter_gradient(isa: Isa, task: Task, filtering: Filtering, signs: str | int
     Where channels and filters make enough parts, both volumes are transformed before, and each part
     is summed up over all tiles. Else the tiles are cut in slices, whose chunks transform them.
     """
-    pass_ = _filter_gradient(isa, task, filtering, signs)
+    pass_ = _FilterGradient.of(isa, task, filtering, signs)
     part = pass_.whole_part
     return pass_.in_slices() if part is None else pass_.whole(part)
 
 
 def is_whole(isa: Isa, task: Task, filtering: Filtering) -> bool:
     """Whether both volumes would be transformed before."""
-    return _filter_gradient(isa, task, filtering).whole_part is not None
-
-
-def _filter_gradient(
-    isa: Isa, task: Task, filtering: Filtering, signs: str | int = 0
-) -> _FilterGradient:
-    (x,), y, sides = task.inputs, task.output, task.what.window.sides
-    data = tiling(x, y, (sides[0], sides[2]), filtering)
-    outputs = (y.height, y.width, y.channels, (0, 0), data.rows, data.columns)
-    gradients = Tiling(*outputs, filtering, gradient=True)
-    return _FilterGradient(isa, task, filtering, data, gradients, signs)
+    return _FilterGradient.of(isa, task, filtering).whole_part is not None
