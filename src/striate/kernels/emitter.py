@@ -270,6 +270,10 @@ class Emitter:
         read, keep, data = (ir.Constant(number, n) for n in (0, 4 - level, 1))
         self.builder.call(function, [self.builder.bitcast(where.ir, byte), read, keep, data])
 
+    def order_stores(self) -> None:
+        """Finish stores past the caches before those by which threads tell each other; x86 only."""
+        self.builder.call(self._declare("llvm.x86.sse.sfence", ir.VoidType(), []), [])
+
     def _declare(self, name: str, result: ir.Type, operands: list[ir.Type]) -> ir.Function:
         if name in self.module.globals:
             return self.module.globals[name]

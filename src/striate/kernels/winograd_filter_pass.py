@@ -29,6 +29,8 @@ second-level cache; where it were more, two rows of positions are done at a time
 PART, LEAST_PART = 64, 32
 """Filters, and channels, of a part: its sums stay in the second-level cache. Where that makes too
 few parts to share, they are smaller, but two panels where a panel is narrow."""
+WIDE_PART = 128
+"""Filters of a part where there are so many tiles that every part reads them from memory."""
 MOST_WHOLE = 64 * 2**20
 """Bytes of transformed volumes that are worth their way through memory."""
 AT_ONCE = 400
@@ -69,20 +71,26 @@ class _FilterGradient(Struct, frozen=True):
         """Channels and filters."""
         return self.task.inputs[0].channels, self.task.output.channels
 
-    def parts(self, part: int) -> tuple[int, int]:
+    def parts(self, part: tuple[int, int]) -> tuple[int, int]:
         """Parts of so many channels, and of so many filters."""
-        channels, filters = self.depths
-        return quotient(channels, part), quotient(filters, part)
+        across, down = (
+            quotient(depth, size) for depth, size in zip(self.depths, part, strict=True)
+        )
+        return across, down
 
     @property
-    def whole_part(self) -> int | None:
-        """Channels, and filters, of a part, if parts with all tiles make enough chunks and the
+    def whole_part(self) -> tuple[int, int] | None:
+        """Channels and filters of a part, if parts with all tiles make enough chunks and the
         volumes are small enough."""
         if sum(self.volumes.values()) > MOST_WHOLE:
             return None
         columns = self.isa.tile_columns
+        wide = multiple(PART, columns), multiple(WIDE_PART, columns)
+        if self.tiles > AT_ONCE and prod(self.parts(wide)) >= CHUNKS // 2:
+            return wide
         sizes = (multiple(part, columns) for part in (PART, min(LEAST_PART, 2 * columns)))
-        return next((part for part in sizes if prod(self.parts(part)) >= CHUNKS), None)
+        squares = ((size, size) for size in sizes)
+        return next((part for part in squares if prod(self.parts(part)) >= CHUNKS), None)
 
     @property
     def volumes(self) -> dict[str, int]:
@@ -96,22 +104,22 @@ class _FilterGradient(Struct, frozen=True):
         """Of the gradient, if it is pooled; else 0."""
         return SWITCHES if "pool" in self.task.detail else 0
 
-    def _shape(self, part: int) -> tuple[int, tuple[int, int], int, bool, int]:
+    def _shape(self, filters_of_part: int) -> tuple[int, tuple[int, int], int, bool, int]:
         """What the kernels' code depends on: columns, left, narrow, bias and lanes."""
         (channels, filters), isa = self.depths, self.isa
         columns, rows = isa.tile_columns, isa.tile_rows
-        left = min(columns, part, filters) % rows, filters % columns % rows
+        left = min(columns, filters_of_part, filters) % rows, filters % columns % rows
         return columns, left, channels % columns // isa.lanes, self.task.what.bias, isa.lanes
 
-    def whole(self, part: int) -> Launches:
+    def whole(self, part: tuple[int, int]) -> Launches:
         """Both volumes transformed, then a launch over the parts."""
         isa, (channels, filters) = self.isa, self.depths
         tiles, bias = self.tiles, self.task.what.bias
-        kernel = WinogradWholeGradient(self.filtering, *self._shape(part))
+        kernel = WinogradWholeGradient(self.filtering, *self._shape(part[1]))
         roles = ("scratch.patches", "scratch.gradients", "dw.w", "dw.b" if bias else 0)
         slices = quotient(tiles, AT_ONCE)
-        sizes = (tiles, slices, channels, filters, self.parts(part)[0], part, part)
-        chunks, room = prod(self.parts(part)), kernel.scratch(part, part)
+        sizes = (tiles, slices, channels, filters, self.parts(part)[0], *part)
+        chunks, room = prod(self.parts(part)), kernel.scratch(*part)
         launches = (
             transform(isa, self.data, "x0", "patches", tiles, tiles, signs=self.signs),
             transform(isa, self.gradients, "dy", "gradients", tiles, tiles, self.switches),

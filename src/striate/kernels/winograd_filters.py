@@ -14,6 +14,8 @@ from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_transform import multiply
 from striate.plan import Launch
 
+RUN = 4
+"""Vectors of channels of a filter that are read one after the other before the next filter's."""
 AHEAD = 4
 """Filters by which memory is asked for before it is read or written."""
 
@@ -65,6 +67,11 @@ class FilterTransform(Struct, frozen=True):
         return found
 
 
+def lanes_room(places: int, lanes: int) -> int:
+    """Floats of private memory that `transform_block` needs, for so many positions."""
+    return RUN * places * lanes * lanes
+
+
 def ends(filtering: Filtering) -> list[tuple[int, int]]:
     """The first and the last row of every pair: the same where a row is alone."""
     return [(rows[0], rows[-1]) for rows in filtering.pairs]
@@ -86,28 +93,59 @@ def transform_block(
             zeros.
         block: its number.
         to: where they go.
-        room: for a vector of channels of as many filters, at all positions.
+        room: as much as `lanes_room` says.
         transform: what is made of them.
     """
-    (w, count, channels), columns, square = filters, e.isa.tile_columns, e.lanes * e.lanes
-    size, places = transform.size, transform.places
-    with e.loop(channels, step=e.lanes) as c, e.loop(columns, step=e.lanes) as v:
-        with e.loop(e.lanes) as lane:
-            k, place = block * columns + v + lane, room + lane * e.lanes
-            with e.when(k < count):
-                source = w + (k * (size**2 * channels) + c)
-                cells = [[(i * size + j) * channels for j in range(size)] for i in range(size)]
-                taps = [[source.vector(cell) for cell in row] for row in cells]
-                for number, vector in enumerate(transform.apply(taps)):
-                    place.store_vector(vector, number * square)
-            with e.when(k >= count), e.loop(places) as p:
-                place.store_vector(e.splat(0.0), p * square)
-        with e.loop(places) as p:
-            rows = [room.vector(p * square + i * e.lanes) for i in range(e.lanes)]
-            target = to + (p * (channels * columns) + c * columns + v)
-            for i, row in enumerate(transpose(e, rows)):
-                e.prefetch(target + (i + e.lanes) * columns)
-                target.store_vector(row, i * columns)
+    (_, _, channels), run = filters, RUN * e.lanes
+    with e.loop(channels, step=run) as first, e.loop(e.isa.tile_columns, step=e.lanes) as v:
+        some = first, e.integer_minimum(channels - first, run)
+        _apply_to_lanes(e, filters, block * e.isa.tile_columns + v, some, room, transform)
+        _put_transposed(e, to + v, channels, some, room, transform.places)
+
+
+def _apply_to_lanes(
+    e: Emitter,
+    filters: tuple[Pointer, Value, Value],
+    first: Value,
+    some: tuple[Value, Value],
+    room: Pointer,
+    transform: FilterTransform,
+) -> None:
+    """Some channels of as many filters as a vector has lanes, from the first one on, to
+    [vectors of channels][positions][filters][lanes]; while one is read, the next is asked for."""
+    (w, count, channels), (channel, own) = filters, some
+    size, places, square = transform.size, transform.places, e.lanes * e.lanes
+    cells = [[(i * size + j) * channels for j in range(size)] for i in range(size)]
+    with e.loop(e.lanes) as lane:
+        k, place = first + lane, room + lane * e.lanes
+        with e.when(k < count), e.loop(own, step=e.lanes) as c:
+            source = w + (k * (size**2 * channels) + (channel + c))
+            for cell in (cell for row in cells for cell in row):
+                e.prefetch(source + (cell + channels * size**2))
+            taps = [[source.vector(cell) for cell in row] for row in cells]
+            for number, vector in enumerate(transform.apply(taps)):
+                place.store_vector(vector, c * (places * e.lanes) + number * square)
+        with e.when(k >= count), e.loop(RUN * places) as p:
+            place.store_vector(e.splat(0.0), p * square)
+
+
+def _put_transposed(
+    e: Emitter,
+    to: Pointer,
+    channels: Value,
+    some: tuple[Value, Value],
+    room: Pointer,
+    places: int,
+) -> None:
+    """What `_apply_to_lanes` has left, to [positions][channels][columns]."""
+    (channel, own), columns, square = some, e.isa.tile_columns, e.lanes * e.lanes
+    with e.loop(own, step=e.lanes) as c, e.loop(places) as p:
+        source = room + (c * (places * e.lanes) + p * square)
+        target = to + (p * channels + (channel + c)) * columns
+        rows = [source.vector(i * e.lanes) for i in range(e.lanes)]
+        for i, row in enumerate(transpose(e, rows)):
+            e.prefetch(target + (i + e.lanes) * columns)
+            target.store_vector(row, i * columns)
 
 
 def transform_flipped(
@@ -189,7 +227,7 @@ class TransformFilters(NativeKernel, frozen=True):
 
     @property
     def private(self) -> int:
-        return 4 * self.filtering.positions * self.lanes * self.lanes
+        return 4 * lanes_room(self.filtering.positions, self.lanes)
 
     def emit(self, e: Emitter) -> None:
         filters = e.pointer(0), e.argument(2), e.argument(3)

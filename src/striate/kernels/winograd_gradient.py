@@ -14,7 +14,14 @@ from striate.kernels.memory_ops import fill
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_signs import Signs
-from striate.kernels.winograd_sums import Products, Sums, position_stride, transform_back
+from striate.kernels.winograd_sums import (
+    Products,
+    Sums,
+    columns_back,
+    position_stride,
+    row_back,
+    transform_back,
+)
 from striate.kernels.winograd_tiles import NUMBERS, Source, Tiling
 from striate.kernels.winograd_volumes import Panels, transform_tiles
 
@@ -179,8 +186,8 @@ class WinogradWholeGradient(NativeKernel, frozen=True):
     filters, parts of the channels, channels and filters of a part, which are whole panels.
 
     One chunk is one part of the channels and of the filters, with all tiles: its sums stay in
-    private memory and are transformed back at once. While a slice of the tiles is summed up, the
-    next one, or the next position's, is asked for.
+    private memory, a row of positions at a time, and are transformed back at once. While a slice of
+    the tiles is summed up, the next one, or the next position's, is asked for.
 
     Attributes:
         filtering: that the volumes were transformed for.
@@ -196,32 +203,35 @@ class WinogradWholeGradient(NativeKernel, frozen=True):
 
     def scratch(self, channels: int, filters: int) -> int:
         """Bytes of private memory, for so many channels and filters in a part."""
-        positions = self.filtering.positions
-        sums: int = positions * position_stride(filters, channels)
-        return 4 * (self.columns + positions * self.lanes + sums)
+        patch, size = self.filtering.patch, self.filtering.filter
+        sums: int = (patch + patch * size) * position_stride(filters, channels)
+        return 4 * (self.columns + sums)
 
     def emit(self, e: Emitter) -> None:
         tiles, slices = e.argument(4), e.argument(5)
         channels, filters, across, width, height = (e.argument(i) for i in range(6, 11))
         c, k = e.chunk % across * width, e.chunk // across * height
         own = e.integer_minimum(channels - c, width), e.integer_minimum(filters - k, height)
-        filtering, between = self.filtering, e.scratch + self.columns
+        filtering, patch = self.filtering, self.filtering.patch
         panels = Panels(tiles, self.columns, filtering.positions)
         fill(e, e.scratch, self.columns)
-        sums = Sums(between + filtering.positions * e.lanes, width, position_stride(height, width))
+        row_sums = Sums(e.scratch + self.columns, width, position_stride(height, width))
+        halfway = row_sums.of(patch)
         products = Products(
             e,
             e.pointer(0) + c // self.columns * panels.panel,
             e.pointer(1) + k // self.columns * panels.panel,
             *(panels, own, tiles, e.integer(0).equals(0), e.scratch, self.left, self.narrow),
         )
-        with e.loop(filtering.positions) as position, e.loop(slices) as number:
-            first, stop = number * tiles // slices, (number + 1) * tiles // slices
-            place = e.select(number + 1 < slices, stop * self.columns, panels.position)
-            some = products.some(first, stop - first, place - first * self.columns)
-            some.add(position, sums.of(position))
+        with e.loop(patch) as row:
+            with e.loop(patch) as column, e.loop(slices) as number:
+                first, stop = number * tiles // slices, (number + 1) * tiles // slices
+                place = e.select(number + 1 < slices, stop * self.columns, panels.position)
+                some = products.some(first, stop - first, place - first * self.columns)
+                some.add(row * patch + column, row_sums.of(column))
+            row_back(e, filtering, row_sums, halfway.of(row * filtering.filter), own)
         to = e.pointer(2) + (k * (filtering.filter**2 * channels) + c)
-        transform_back(e, filtering, (sums, e.integer(1), 0), to, own, channels, between)
+        columns_back(e, filtering, halfway, to, own, channels)
         if self.bias:
             with e.when(c.equals(0)):
                 products.add_biases(e.pointer(3) + k, filtering, filtering.one)

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from striate.kernels.isa import Isa
 from striate.kernels.micro_tile_rows import micro_tile_rows
+from striate.kernels.past_caches import goes_past
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_filters import Filters
@@ -280,7 +281,10 @@ def transform(
 ) -> Launch:
     """The transforms of all tiles of a volume, to `Panels` with so much room in a scratch buffer;
     with switches, the volume is a pooled gradient; signs are where those of its patches go."""
-    kernel = TransformTiles(cut.filtering, cut.gradient, isa.tile_columns, isa.lanes, switches != 0)
+    panels = Panels(room, isa.tile_columns, cut.filtering.positions)
+    past = goes_past(isa, 4 * int(panels.size(cut.channels)))
+    shape = isa.tile_columns, isa.lanes, switches != 0, past
+    kernel = TransformTiles(cut.filtering, cut.gradient, *shape)
     share = quotient(tiles, CHUNKS)
     arguments = (volume, f"scratch.{to}", tiles, share, room, *cut.arguments, switches, signs)
     return Launch(kernel, quotient(tiles, share), arguments, room=kernel.scratch(cut.channels))

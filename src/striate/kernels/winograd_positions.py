@@ -16,6 +16,7 @@ from striate.kernels.micro_tile import Stream
 from striate.kernels.winograd_filters import (
     FilterTransform,
     ends,
+    lanes_room,
     transform_block,
     transform_flipped,
 )
@@ -87,7 +88,8 @@ class MultiplyRows(NativeKernel, frozen=True):
 
     def scratch(self, lanes: int, depth: int) -> int:
         """Bytes of private memory, for tiles of this depth."""
-        return 4 * 2 * self.filtering.patch * (depth * self.columns + lanes * lanes)
+        places = 2 * self.filtering.patch
+        return 4 * (lanes_room(places, lanes) + places * depth * self.columns)
 
     def emit(self, e: Emitter) -> None:
         data, w, products = (e.pointer(i) for i in range(3))
@@ -98,7 +100,7 @@ class MultiplyRows(NativeKernel, frozen=True):
             pair, block = e.chunk // blocks, e.chunk % blocks
         transform, depth = FilterTransform(e, self.filtering, pair), channels
         given, room = (w, filters, channels), e.scratch
-        weights = room + transform.places * e.lanes * e.lanes
+        weights = room + lanes_room(transform.places, e.lanes)
         if self.flipped:
             depth = filters
             transform_flipped(e, given, block, weights, transform)

@@ -11,7 +11,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import Stream, sum_products
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
-from striate.kernels.winograd_transform import transform
+from striate.kernels.winograd_transform import multiply, transform
 from striate.kernels.winograd_volumes import SKEW, Panels
 
 AHEAD = 2
@@ -40,7 +40,7 @@ class Sums(Struct, frozen=True):
         """The same from a filter and a channel on."""
         return Sums(self.start + (k * self.row + c), self.row, self.position)
 
-    def of(self, position: Value) -> Sums:
+    def of(self, position: Operand) -> Sums:
         """The same from a position on."""
         return Sums(self.start + position * self.position, self.row, self.position)
 
@@ -203,3 +203,54 @@ def transform_back(
             place.store_vector(value)
 
         transform(e, filtering.gradient.output, load, store, between)
+
+
+def row_back(
+    e: Emitter, filtering: Filtering, sums: Sums, to: Sums, own: tuple[Value, Value]
+) -> None:
+    """The first half of the way back: from the sums of a row of positions to a row of as many as a
+    filter has columns.
+
+    Args:
+        e: the emitter.
+        filtering: that they were made for.
+        sums: of the row's first position.
+        to: where the first of the row goes.
+        own: how many channels and filters.
+    """
+    with e.loop(own[1]) as k, e.loop(own[0], step=e.lanes) as c:
+        values = [sums.of(i).at(k, c).start.vector() for i in range(filtering.patch)]
+        for j, value in enumerate(multiply(e, filtering.gradient.output, values)):
+            to.of(j).at(k, c).start.store_vector(value)
+
+
+def columns_back(
+    e: Emitter,
+    filtering: Filtering,
+    sums: Sums,
+    to: Pointer,
+    own: tuple[Value, Value],
+    depth: Value,
+) -> None:
+    """The other half: from the columns of what `row_back` has left to the cells of some filters.
+
+    Args:
+        e: the emitter.
+        filtering: that the sums were made for.
+        sums: of the first row.
+        to: the first cell: [filters][size][size][depth].
+        own: how many channels and filters.
+        depth: of the filters.
+    """
+    size = filtering.filter
+    with e.loop(own[1]) as k, e.loop(own[0], step=e.lanes) as c, e.loop(size) as j:
+        column = sums.of(j).at(k, c)
+        places = [column.of(i * size).start for i in range(filtering.patch)]
+        for place in places:
+            e.prefetch(place + AHEAD * e.lanes)
+        cells = to + ((k * size**2 + j) * depth + c)
+        matrix, values = filtering.gradient.output, [place.vector() for place in places]
+        for i, value in enumerate(multiply(e, matrix, values)):
+            cell = cells + depth * (i * size)
+            e.prefetch(cell + AHEAD * e.lanes)
+            cell.store_vector(value)

@@ -9,7 +9,7 @@ transformed once, by launches of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import fill
+from striate.kernels.past_caches import store_past
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_signs import Signs
@@ -25,6 +26,7 @@ from striate.kernels.winograd_transform import Seen, transform
 
 SIGNS = 6 + NUMBERS
 """The slot of `TransformTiles`' signs."""
+Write = Callable[[Pointer, Value], None]
 Kept = tuple[Signs, Value]
 """Signs, and whether they are wanted."""
 SKEW = 16
@@ -69,6 +71,7 @@ class TransformTiles(NativeKernel, frozen=True):
         columns: channels in a panel.
         lanes: of a vector.
         pooled: whether the volume is a pooled gradient.
+        past: whether what is written is larger than the caches, and goes past them.
     """
 
     filtering: Filtering
@@ -76,6 +79,7 @@ class TransformTiles(NativeKernel, frozen=True):
     columns: int
     lanes: int
     pooled: bool = False
+    past: bool = False
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for a volume of this depth."""
@@ -93,7 +97,17 @@ class TransformTiles(NativeKernel, frozen=True):
         kept = None
         if not self.gradient and not self.pooled:
             kept = Signs.of_input(e, SIGNS, tiling), e.argument(SIGNS) > 0
-        transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, far=True, kept=kept)
+
+        def write(place: Pointer, value: Value) -> None:
+            if self.past:
+                store_past(e, place, value)
+                return
+            e.prefetch(place + AHEAD * self.columns)
+            place.store_vector(value)
+
+        transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, write=write, kept=kept)
+        if self.past:
+            e.order_stores()
 
 
 def transform_tiles(
@@ -105,7 +119,7 @@ def transform_tiles(
     panels: Panels,
     room: Pointer,
     rows: Sequence[int] | None = None,
-    far: bool = False,
+    write: Write = Pointer.store_vector,
     kept: Kept | None = None,
 ) -> None:
     """BT·d·B of patches of input, or G·dy·Gᵀ of tiles of a gradient.
@@ -119,7 +133,7 @@ def transform_tiles(
         panels: where tiles go.
         room: for a vector of each position and one row of a tile with all channels.
         rows: of the transformed tiles that are wanted; all by default.
-        far: whether they go to memory, which is asked for ahead, not to a cache.
+        write: stores a vector of them; by default to a cache.
         kept: signs of the patches' middles, if they may be wanted, and whether they are; the rows
             of the result must then need every row of a middle, as others are not read.
     """
@@ -135,7 +149,7 @@ def transform_tiles(
             with e.loop(vectors, step=e.lanes) as v:
                 seen = None if kept is None else _keep(e, tiling, kept, tile, first + c + v)
                 from_to = (patch, c + v), place + v
-                _transform_vector(e, tiling, *from_to, panels, room, rows, far, seen)
+                _transform_vector(e, tiling, *from_to, panels, room, rows, write, seen)
 
 
 def _transform_vector(
@@ -146,7 +160,7 @@ def _transform_vector(
     panels: Panels,
     between: Pointer,
     rows: Sequence[int] | None,
-    far: bool,
+    write: Write,
     seen: Seen | None,
 ) -> None:
     """One vector of a tile's channels, from this channel of its patch on."""
@@ -156,10 +170,7 @@ def _transform_vector(
         return patch.load(i, column, channel)
 
     def store(i: Value, j: int, value: Value) -> None:
-        place = to + (i * tiling.filtering.patch + j) * panels.position
-        if far:
-            e.prefetch(place + AHEAD * panels.columns)
-        place.store_vector(value)
+        write(to + (i * tiling.filtering.patch + j) * panels.position, value)
 
     transform(e, tiling.matrix, load, store, between, rows, seen)
 

@@ -1,0 +1,34 @@
+"""Stores past the caches, for volumes that none of them holds.
+
+A store to a line that is not in the first-level cache waits for what lies there, which it then
+overwrites: that is a third of the traffic of a volume that is read, transformed and written. A
+non-temporal store of a whole line asks for nothing. Whoever reads the volume finds it in memory,
+where it would be most of the time anyway.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
+from striate.kernels.values import Pointer, Value
+
+LINE_BYTES = 64
+"""Of a cache line."""
+LARGE = 8 * 2**20
+"""Bytes of a volume that a third-level cache would not hold beside what else is in use."""
+
+
+def goes_past(isa: Isa, size: int) -> bool:
+    """Whether a volume of so many bytes is written past the caches: its vectors must be lines."""
+    return 4 * isa.lanes == LINE_BYTES and size >= LARGE
+
+
+def store_past(e: Emitter, where: Pointer, value: Value) -> None:
+    """Write a vector that is a line, to the start of a line; a chunk that does ends with
+    `Emitter.order_stores`."""
+    address = e.builder.bitcast(where.ir, ir.PointerType(value.ir.type))
+    stored = e.builder.store(value.ir, address, align=LINE_BYTES)
+    one = ir.Constant(ir.IntType(32), 1)
+    stored.set_metadata("nontemporal", e.module.add_metadata([one]))
