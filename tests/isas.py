@@ -10,8 +10,8 @@ NATIVE = [isa for isa in (host(), target("sse2")) if runs_here(isa)]
 """This machine's best, and the baseline where it is an x86-64."""
 
 SHAPES = [
-    replace(host(), name="as-avx512", lanes=16, tile_rows=12),
-    replace(host(), name="as-neon", lanes=4, tile_rows=8),
+    replace(host(), name="as-avx512", lanes=16, tile_rows=12, most_rows=14),
+    replace(host(), name="as-neon", lanes=4, tile_rows=8, most_rows=8),
 ]
 """Other vectors and micro-tiles on this machine: LLVM cuts what its registers do not hold."""
 

@@ -11,10 +11,10 @@ from one_task import run_task
 from test_winograd import TOLERANCE, WINOGRAD
 
 from examples import example
-from isas import SHAPES
 from striate.kernels import host, past_caches, target, winograd_filter_pass, winograd_launches
 from striate.kernels.compile import llvm_text
 from striate.kernels.conv_winograd import WinogradBackward
+from striate.kernels.isa import TARGETS
 from striate.kernels.past_caches import goes_past
 from striate.kernels.winograd_gradient import WinogradWholeGradient
 from striate.kernels.winograd_volumes import TransformTiles
@@ -47,9 +47,7 @@ def test_only_large_volumes_go_past_the_caches() -> None:
 
 
 def test_only_whole_lines_go_past_the_caches() -> None:
-    assert [isa.name for isa in SHAPES if goes_past(isa, 2**30)] == [
-        isa.name for isa in SHAPES if isa.lanes == 16
-    ]
+    assert [name for name in TARGETS if goes_past(target(name), 2**30)] == ["avx512"]
 
 
 def test_stores_past_the_caches_are_over_before_a_chunk_ends() -> None:

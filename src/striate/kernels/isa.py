@@ -10,6 +10,7 @@ import platform
 
 import llvmlite.binding as llvm
 from msgspec import Struct
+from msgspec.structs import replace
 
 from striate.errors import CompileError
 
@@ -26,6 +27,7 @@ class Isa(Struct, frozen=True):
         tile_rows: pixels (or other rows) of a micro-tile: broadcast values.
         tile_vectors: vectors of output channels of a micro-tile; rows times vectors accumulators,
             the vectors themselves and one broadcast must fit the register file.
+        most_rows: that fit, too, but leave no register for anything else.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Isa(Struct, frozen=True):
     lanes: int
     tile_rows: int
     tile_vectors: int
+    most_rows: int
 
     @property
     def tile_columns(self) -> int:
@@ -45,10 +48,10 @@ class Isa(Struct, frozen=True):
 X86_64 = "x86_64-unknown-linux-gnu"
 AARCH64 = "aarch64-unknown-linux-gnu"
 TARGETS = {
-    "sse2": Isa("sse2", X86_64, "x86-64", "", 4, 5, 2),
-    "avx2": Isa("avx2", X86_64, "haswell", "+avx2,+fma", 8, 6, 2),
-    "avx512": Isa("avx512", X86_64, "skylake-avx512", "-prefer-256-bit", 16, 12, 2),
-    "neon": Isa("neon", AARCH64, "generic", "+neon", 4, 8, 2),
+    "sse2": Isa("sse2", X86_64, "x86-64", "", 4, 5, 2, 5),
+    "avx2": Isa("avx2", X86_64, "haswell", "+avx2,+fma", 8, 6, 2, 6),
+    "avx512": Isa("avx512", X86_64, "skylake-avx512", "-prefer-256-bit", 16, 12, 2, 14),
+    "neon": Isa("neon", AARCH64, "generic", "+neon", 4, 8, 2, 8),
 }
 _AVX512 = ("avx512f", "avx512vl", "avx512bw", "avx512dq")
 
@@ -80,7 +83,7 @@ def target(name: str) -> Isa:
     isa = TARGETS[name]
     here = llvm.get_process_triple().split("-")[0].replace("arm64", "aarch64")
     if isa.triple.split("-")[0] == here:
-        return Isa(isa.name, "", isa.cpu, isa.features, isa.lanes, isa.tile_rows, isa.tile_vectors)
+        return replace(isa, triple="")
     return isa
 
 
@@ -107,15 +110,7 @@ def _detect(machine: str, features: dict[str, bool]) -> Isa:
     else:
         base = TARGETS["sse2"]
     flags = ",".join(("+" if on else "-") + name for name, on in sorted(features.items()))
-    return Isa(
-        base.name,
-        "",
-        llvm.get_host_cpu_name(),
-        flags,
-        base.lanes,
-        base.tile_rows,
-        base.tile_vectors,
-    )
+    return replace(base, triple="", cpu=llvm.get_host_cpu_name(), features=flags)
 
 
 def default_threads() -> int:

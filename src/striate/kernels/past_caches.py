@@ -21,8 +21,9 @@ LARGE = 8 * 2**20
 
 
 def goes_past(isa: Isa, size: int) -> bool:
-    """Whether a volume of so many bytes is written past the caches: its vectors must be lines."""
-    return 4 * isa.lanes == LINE_BYTES and size >= LARGE
+    """Whether a volume of so many bytes is written past the caches: only AVX-512's vectors are
+    lines, and parts of lines would be slower."""
+    return isa.name == "avx512" and size >= LARGE
 
 
 def store_past(e: Emitter, where: Pointer, value: Value) -> None:
