@@ -48,7 +48,9 @@ def test_training_takes_the_height_of_the_target(rows: int) -> None:
 @pytest.mark.parametrize(
     ("text", "height"), [("14x14x512", 11), ("28x28x512", 14), ("14x14x64", 12)]
 )
-def test_products_by_rows_of_positions_are_lower_in_training_too(text: str, height: int) -> None:
+def test_products_by_rows_of_positions_fill_micro_tiles_in_training_too(
+    text: str, height: int
+) -> None:
     conv, (x,) = example(f"{text} -> CONV3-512")
     task = Task("forward", "conv1", conv, 4, (x,), conv.shape(x), True, {"y": "y"})
     launches = WinogradForward(target("avx512")).lower(task).launches

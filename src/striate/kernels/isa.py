@@ -27,7 +27,8 @@ class Isa(Struct, frozen=True):
         tile_rows: pixels (or other rows) of a micro-tile: broadcast values.
         tile_vectors: vectors of output channels of a micro-tile; rows times vectors accumulators,
             the vectors themselves and one broadcast must fit the register file.
-        most_rows: that fit, too, but leave no register for anything else.
+        most_rows: of the highest micro-tile that pays where it leaves fewer rows empty;
+            ``tile_rows`` where none does.
     """
 
     name: str

@@ -6,7 +6,7 @@ from striate.kernels.isa import Isa
 from striate.kernels.rounding import multiple, quotient
 
 WORTH = 0.98
-"""Part of the rows that higher micro-tiles may compute at most: they leave no register free."""
+"""Part of the rows that higher micro-tiles may compute at most: they leave one register free."""
 
 
 def micro_tile_rows(isa: Isa, rows: int, training: bool) -> int:
@@ -14,7 +14,7 @@ def micro_tile_rows(isa: Isa, rows: int, training: bool) -> int:
 
     No more micro-tiles than of the target's own height, evenly filled: 49 rows are five micro-tiles
     of 10, not of 12. They are at least two thirds as high: lower ones read the other factor more
-    often than they multiply. As many rows as registers hold are taken where that leaves less empty:
+    often than they multiply. Up to `Isa.most_rows` are taken where that leaves less empty:
     196 rows are fourteen micro-tiles of 14, not 17 of 12. In training, whose batches make many
     rows, every height would only be more code to compile.
     """

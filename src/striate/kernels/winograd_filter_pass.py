@@ -31,6 +31,8 @@ PART, LEAST_PART = 64, 32
 few parts to share, they are smaller, but two panels where a panel is narrow."""
 WIDE_PART = 128
 """Filters of a part where there are so many tiles that every part reads them from memory."""
+WIDE_CHUNKS = 8
+"""That are enough where parts are so wide: more threads than these find no work there."""
 MOST_WHOLE = 64 * 2**20
 """Bytes of transformed volumes that are worth their way through memory."""
 AT_ONCE = 400
@@ -86,7 +88,7 @@ class _FilterGradient(Struct, frozen=True):
             return None
         columns = self.isa.tile_columns
         wide = multiple(PART, columns), multiple(WIDE_PART, columns)
-        if self.tiles > AT_ONCE and prod(self.parts(wide)) >= CHUNKS // 2:
+        if self.tiles > AT_ONCE and prod(self.parts(wide)) >= WIDE_CHUNKS:
             return wide
         sizes = (multiple(part, columns) for part in (PART, min(LEAST_PART, 2 * columns)))
         squares = ((size, size) for size in sizes)
@@ -104,11 +106,12 @@ class _FilterGradient(Struct, frozen=True):
         """Of the gradient, if it is pooled; else 0."""
         return SWITCHES if "pool" in self.task.detail else 0
 
-    def _shape(self, filters_of_part: int) -> tuple[int, tuple[int, int], int, bool, int]:
-        """What the kernels' code depends on: columns, left, narrow, bias and lanes."""
+    def _shape(self, part: int) -> tuple[int, tuple[int, int], int, bool, int]:
+        """What the kernels' code depends on, with so many filters in a part: columns, left, narrow,
+        bias and lanes."""
         (channels, filters), isa = self.depths, self.isa
         columns, rows = isa.tile_columns, isa.tile_rows
-        left = min(columns, filters_of_part, filters) % rows, filters % columns % rows
+        left = min(columns, part, filters) % rows, filters % columns % rows
         return columns, left, channels % columns // isa.lanes, self.task.what.bias, isa.lanes
 
     def whole(self, part: tuple[int, int]) -> Launches:

@@ -17,7 +17,7 @@ from striate.plan import Launch
 RUN = 4
 """Vectors of channels of a filter that are read one after the other before the next filter's."""
 AHEAD = 4
-"""Filters by which memory is asked for before it is read or written."""
+"""Filters by which memory is asked for before it is read or written, for backward-data."""
 
 
 class FilterTransform(Struct, frozen=True):

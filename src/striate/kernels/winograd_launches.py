@@ -177,7 +177,7 @@ class Sizes(Struct, frozen=True):
 
     @property
     def height(self) -> int:
-        """Rows of a micro-tile: where no cache holds the filters, as few in training as in
+        """Rows of a micro-tile: where no cache holds the filters, as many in training as in
         inference, since few kernels multiply by rows of positions."""
         training = self.training and not self.filters_exceed_caches
         return micro_tile_rows(self.isa, self.tiles, training)

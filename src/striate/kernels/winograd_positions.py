@@ -89,7 +89,8 @@ class MultiplyRows(NativeKernel, frozen=True):
     def scratch(self, lanes: int, depth: int) -> int:
         """Bytes of private memory, for tiles of this depth."""
         places = 2 * self.filtering.patch
-        return 4 * (lanes_room(places, lanes) + places * depth * self.columns)
+        room = 0 if self.flipped else lanes_room(places, lanes)
+        return 4 * (room + places * depth * self.columns)
 
     def emit(self, e: Emitter) -> None:
         data, w, products = (e.pointer(i) for i in range(3))
@@ -100,11 +101,12 @@ class MultiplyRows(NativeKernel, frozen=True):
             pair, block = e.chunk // blocks, e.chunk % blocks
         transform, depth = FilterTransform(e, self.filtering, pair), channels
         given, room = (w, filters, channels), e.scratch
-        weights = room + lanes_room(transform.places, e.lanes)
+        weights = room
         if self.flipped:
             depth = filters
             transform_flipped(e, given, block, weights, transform)
         else:
+            weights = room + lanes_room(transform.places, e.lanes)
             transform_block(e, given, block, weights, room, transform)
         tile = self.height * self.columns
         panels = Panels(micro_tiles * self.height, self.columns, self.filtering.positions)
