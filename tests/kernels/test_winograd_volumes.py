@@ -44,8 +44,8 @@ def test_only_large_volumes_go_past_the_caches() -> None:
     isa = target("avx512")
     assert goes_past(isa, past_caches.LARGE)
     assert not goes_past(isa, past_caches.LARGE - 1)
-    assert [kernel.past for kernel in transforms("28x28x512 -> CONV3-512", 4)] == [True] * 3
-    assert [kernel.past for kernel in transforms("14x14x512 -> CONV3-512", 4)] == [False] * 3
+    assert [kernel.past_caches for kernel in transforms("28x28x512 -> CONV3-512", 4)] == [True] * 3
+    assert [kernel.past_caches for kernel in transforms("14x14x512 -> CONV3-512", 4)] == [False] * 3
 
 
 def test_only_whole_lines_go_past_the_caches() -> None:
@@ -56,7 +56,7 @@ def test_stores_past_the_caches_are_over_before_a_chunk_ends() -> None:
     isa = target("avx512")
     kernel = transforms("28x28x512 -> CONV3-512", 4)[0]
     for past in (True, False):
-        text = llvm_text(replace(kernel, past=past), isa)
+        text = llvm_text(replace(kernel, past_caches=past), isa)
         assert ("!nontemporal" in text) is past
         # The kernel's last instruction but the return.
         assert (f"{FENCE}\n  ret void" in text) is past
@@ -79,7 +79,7 @@ def test_volumes_are_the_same_past_the_caches(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(winograd_launches, "MOST_FILTERS", 0)
     before = gradients(WHOLE)
     monkeypatch.setattr(past_caches, "LARGE", 0)
-    assert {kernel.past for kernel in transforms(WHOLE, 3)} == {True}
+    assert {kernel.past_caches for kernel in transforms(WHOLE, 3)} == {True}
     same_gradients(WHOLE, before)
     conv, (x,) = example("10x11x48 -> CONV3-80")
     assert check(WINOGRAD, conv, x, host(), TOLERANCE) == 2

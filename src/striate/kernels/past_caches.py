@@ -12,10 +12,9 @@ from llvmlite import ir
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
+from striate.kernels.micro_tile import LINE
 from striate.kernels.values import Pointer, Value
 
-LINE_BYTES = 64
-"""Of a cache line."""
 LARGE = 8 * 2**20
 """Bytes of a volume that a third-level cache hardly holds until it is read, beside the other one
 that it is multiplied with."""
@@ -31,6 +30,6 @@ def store_past(e: Emitter, where: Pointer, value: Value) -> None:
     """Write a vector that is a line, to the start of a line; a chunk that does ends with
     `Emitter.order_stores`."""
     address = e.builder.bitcast(where.ir, ir.PointerType(value.ir.type))
-    stored = e.builder.store(value.ir, address, align=LINE_BYTES)
+    stored = e.builder.store(value.ir, address, align=4 * LINE)
     one = ir.Constant(ir.IntType(32), 1)
     stored.set_metadata("nontemporal", e.module.add_metadata([one]))

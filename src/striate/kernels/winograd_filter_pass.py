@@ -75,10 +75,8 @@ class _FilterGradient(Struct, frozen=True):
 
     def parts(self, part: tuple[int, int]) -> tuple[int, int]:
         """Parts of so many channels, and of so many filters."""
-        across, down = (
-            quotient(depth, size) for depth, size in zip(self.depths, part, strict=True)
-        )
-        return across, down
+        (channels, filters), (width, height) = self.depths, part
+        return quotient(channels, width), quotient(filters, height)
 
     @property
     def whole_part(self) -> tuple[int, int] | None:

@@ -88,9 +88,11 @@ class MultiplyRows(NativeKernel, frozen=True):
 
     def scratch(self, lanes: int, depth: int) -> int:
         """Bytes of private memory, for tiles of this depth."""
-        places = 2 * self.filtering.patch
-        room = 0 if self.flipped else lanes_room(places, lanes)
-        return 4 * (room + places * depth * self.columns)
+        return 4 * (self._room(lanes) + 2 * self.filtering.patch * depth * self.columns)
+
+    def _room(self, lanes: int) -> int:
+        """Floats of private memory in front of the transformed filters."""
+        return 0 if self.flipped else lanes_room(2 * self.filtering.patch, lanes)
 
     def emit(self, e: Emitter) -> None:
         data, w, products = (e.pointer(i) for i in range(3))
@@ -101,12 +103,11 @@ class MultiplyRows(NativeKernel, frozen=True):
             pair, block = e.chunk // blocks, e.chunk % blocks
         transform, depth = FilterTransform(e, self.filtering, pair), channels
         given, room = (w, filters, channels), e.scratch
-        weights = room
+        weights = room + self._room(e.lanes)
         if self.flipped:
             depth = filters
             transform_flipped(e, given, block, weights, transform)
         else:
-            weights = room + lanes_room(transform.places, e.lanes)
             transform_block(e, given, block, weights, room, transform)
         tile = self.height * self.columns
         panels = Panels(micro_tiles * self.height, self.columns, self.filtering.positions)

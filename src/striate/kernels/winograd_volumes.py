@@ -27,6 +27,7 @@ from striate.kernels.winograd_transform import Seen, transform
 SIGNS = 6 + NUMBERS
 """The slot of `TransformTiles`' signs."""
 Write = Callable[[Pointer, Value], None]
+"""Stores a vector somewhere."""
 Kept = tuple[Signs, Value]
 """Signs, and whether they are wanted."""
 SKEW = 16
@@ -71,7 +72,7 @@ class TransformTiles(NativeKernel, frozen=True):
         columns: channels in a panel.
         lanes: of a vector.
         pooled: whether the volume is a pooled gradient.
-        past: whether what is written is larger than the caches, and goes past them.
+        past_caches: whether what is written goes past them, as `goes_past` says.
     """
 
     filtering: Filtering
@@ -79,7 +80,7 @@ class TransformTiles(NativeKernel, frozen=True):
     columns: int
     lanes: int
     pooled: bool = False
-    past: bool = False
+    past_caches: bool = False
 
     def scratch(self, channels: int) -> int:
         """Bytes of private memory for a volume of this depth."""
@@ -99,14 +100,14 @@ class TransformTiles(NativeKernel, frozen=True):
             kept = Signs.of_input(e, SIGNS, tiling), e.argument(SIGNS) > 0
 
         def write(place: Pointer, value: Value) -> None:
-            if self.past:
+            if self.past_caches:
                 store_past(e, place, value)
                 return
             e.prefetch(place + AHEAD * self.columns)
             place.store_vector(value)
 
         transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, write=write, kept=kept)
-        if self.past:
+        if self.past_caches:
             e.order_stores()
 
 
