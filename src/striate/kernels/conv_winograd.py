@@ -28,7 +28,7 @@ from striate.layers import Conv, Shape
 from striate.plan import SWITCHES, Lowering, Task
 
 FILTERINGS = {
-    (3, 3): (Filtering(4, 3), Filtering(5, 3)),
+    (3, 3): (Filtering(4, 3), Filtering(5, 3), Filtering(6, 3)),
     (5, 5): (Filtering(4, 5),),
 }
 """For filters of these sizes. The first is taken where it can be, unless another saves `SAVED`."""

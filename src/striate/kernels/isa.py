@@ -29,6 +29,7 @@ class Isa(Struct, frozen=True):
             the vectors themselves and one broadcast must fit the register file.
         most_rows: of the highest micro-tile that pays where it leaves fewer rows empty;
             ``tile_rows`` where none does.
+        outputs_past: whether large outputs are better written past the caches.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Isa(Struct, frozen=True):
     tile_rows: int
     tile_vectors: int
     most_rows: int
+    outputs_past: bool = False
 
     @property
     def tile_columns(self) -> int:
@@ -54,6 +56,9 @@ TARGETS = {
     "avx512": Isa("avx512", X86_64, "skylake-avx512", "-prefer-256-bit", 16, 12, 2, 14),
     "neon": Isa("neon", AARCH64, "generic", "+neon", 4, 8, 2, 8),
 }
+ZEN = "znver"
+"""How LLVM's names of AMD's processors begin. Those with AVX-512 gain from writing outputs past the
+caches, where Intel's lose as much as they gain."""
 _AVX512 = ("avx512f", "avx512vl", "avx512bw", "avx512dq")
 
 
@@ -111,7 +116,9 @@ def _detect(machine: str, features: dict[str, bool]) -> Isa:
     else:
         base = TARGETS["sse2"]
     flags = ",".join(("+" if on else "-") + name for name, on in sorted(features.items()))
-    return replace(base, triple="", cpu=llvm.get_host_cpu_name(), features=flags)
+    cpu = llvm.get_host_cpu_name()
+    past = base.name == "avx512" and cpu.startswith(ZEN)
+    return replace(base, triple="", cpu=cpu, features=flags, outputs_past=past)
 
 
 def default_threads() -> int:

@@ -14,16 +14,29 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.micro_tile import LINE
 from striate.kernels.values import Pointer, Value
+from striate.plan import At
 
 LARGE = 8 * 2**20
 """Bytes of a volume that a third-level cache hardly holds until it is read, beside the other one
 that it is multiplied with."""
+
+LARGE_OUTPUT = 4 * 2**20
+"""The same of an output: the next layer, which asks for it ahead, does not lose what its writer
+gains."""
 
 
 def goes_past(isa: Isa, size: int) -> bool:
     """Whether a volume of so many bytes is written past the caches: only AVX-512's vectors are
     lines, and parts of lines would be slower."""
     return isa.name == "avx512" and size >= LARGE
+
+
+def output_goes_past(isa: Isa, size: int, y: str | At | int, pixel: int) -> bool:
+    """Whether an output of so many bytes is, which must be made of whole lines: it starts at this
+    place of a buffer, with so many values from one of its pixels to the next."""
+    start = y.offset if isinstance(y, At) else 0
+    lines = pixel % LINE == 0 and start % (4 * LINE) == 0
+    return isa.outputs_past and lines and size >= LARGE_OUTPUT
 
 
 def store_past(e: Emitter, where: Pointer, value: Value) -> None:

@@ -40,7 +40,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
         lanes: of a vector.
         given: whether x is transformed already.
         pooled: whether x is a pooled gradient.
-        filtering, columns, bias, relu, pool: as in `OutputTransform`.
+        filtering, columns, bias, relu, pool, past_caches: as in `OutputTransform`.
         masked: whether there are signs of a mask.
     """
 
@@ -51,6 +51,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
     bias: bool
     relu: bool = False
     pool: TilePool | None = None
+    past_caches: bool = False
     masked: bool = False
     given: bool = False
     pooled: bool = False
@@ -68,8 +69,8 @@ class WinogradConvolution(NativeKernel, frozen=True):
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.filtering, self.columns, self.bias, self.relu
-        return OutputTransform(*own, far=False, pool=self.pool)
+        own = self.filtering, self.columns, self.bias, self.relu, self.pool, self.past_caches
+        return OutputTransform(*own, far=False)
 
     def emit(self, e: Emitter) -> None:
         x, filters, to = e.pointer(0), e.pointer(1), self._transform.target(e, (2, 3, 4))
@@ -101,6 +102,8 @@ class WinogradConvolution(NativeKernel, frozen=True):
             wanted = e.integer_minimum(depth - k, self.columns)
             output, products = Output(height, width, pixel, k, wanted), (e.scratch, own.position)
             self._transform.emit(e, tiling, some, products, to, output, between, signs)
+        if self.past_caches:
+            e.order_stores()
 
     def _multiply(
         self,

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from striate.kernels.isa import Isa
 from striate.kernels.micro_tile_rows import micro_tile_rows
-from striate.kernels.past_caches import goes_past
+from striate.kernels.past_caches import goes_past, output_goes_past
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_filters import Filters
@@ -73,8 +73,10 @@ def convolution(
         pool: what is left of the output, if not all; in place of signs then come its switches.
     """
     isa, cut, y = sizes.isa, sizes.cut, sizes.y
-    ending = roles[1] != 0, relu, pool
-    volume = (y.channels, y.height, y.width, pixel or y.channels)
+    apart, size = pixel or y.channels, 4 * sizes.batch * int(y.values)
+    past = pool is None and output_goes_past(isa, size, roles[2], apart)
+    ending = roles[1] != 0, relu, pool, past
+    volume = (y.channels, y.height, y.width, apart)
     if sizes.by_position:
         return _by_position(sizes, roles, filters, ending, volume)
     x, *others, switches = roles
@@ -96,7 +98,7 @@ def _by_position(
     sizes: Sizes,
     roles: tuple[str | At | int, ...],
     filters: Filters,
-    ending: tuple[bool, bool, TilePool | None],
+    ending: tuple[bool, bool, TilePool | None, bool],
     volume: tuple[int, ...],
 ) -> Launches:
     """Transforms, products, and transforms back, each over everything."""

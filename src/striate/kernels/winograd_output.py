@@ -9,6 +9,7 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
+from striate.kernels.past_caches import store_past
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_pool import TilePool
@@ -58,6 +59,7 @@ class OutputTransform(Struct, frozen=True):
         columns: filters in a block.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
+        past_caches: whether the output goes past them, as `output_goes_past` says.
         far: whether products come from memory, which is asked for ahead, not from a cache.
         pool: what happens to the output, if anything; it is then what a 2x2 POOL leaves of it, and
             in place of the mask come its switches, if they are wanted.
@@ -67,8 +69,9 @@ class OutputTransform(Struct, frozen=True):
     columns: int
     bias: bool
     relu: bool
+    pool: TilePool | None
+    past_caches: bool
     far: bool
-    pool: TilePool | None = None
 
     def room(self, lanes: int) -> int:
         """Floats of private memory."""
@@ -187,13 +190,17 @@ class OutputTransform(Struct, frozen=True):
 
             def store(i: Value, j: int, value: Value) -> None:
                 place = i * to.line + to.pixel * j + v
-                e.prefetch(to.ahead + place)
+                if not self.past_caches:
+                    e.prefetch(to.ahead + place)
                 total = value if offset is None else value + offset
                 total = e.maximum(total, 0.0) if self.relu else total
                 if signs is not None:
                     kept = signs.positive(e, self.filtering, i, j)
                     total = e.select(kept, total, 0.0)
-                to.start.store_vector(total, place)
+                if self.past_caches:
+                    store_past(e, to.start + place, total)
+                else:
+                    to.start.store_vector(total, place)
 
             matrix = self.filtering.matrices.output
             transform(e, matrix, self._load(e, products, v), store, between)
@@ -223,7 +230,7 @@ class TransformOutputs(NativeKernel, frozen=True):
     `Tiling.arguments`. It is the same kernel with signs and without.
 
     Attributes:
-        filtering, columns, bias, relu, pool: as in `OutputTransform`.
+        filtering, columns, bias, relu, pool, past_caches: as in `OutputTransform`.
         lanes: of a vector.
     """
 
@@ -233,11 +240,12 @@ class TransformOutputs(NativeKernel, frozen=True):
     bias: bool
     relu: bool = False
     pool: TilePool | None = None
+    past_caches: bool = False
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.filtering, self.columns, self.bias, self.relu
-        return OutputTransform(*own, far=True, pool=self.pool)
+        own = self.filtering, self.columns, self.bias, self.relu, self.pool, self.past_caches
+        return OutputTransform(*own, far=True)
 
     @property
     def private(self) -> int:
@@ -261,3 +269,5 @@ class TransformOutputs(NativeKernel, frozen=True):
             output = Output(height, width, pixel, k, wanted)
             place = source, panels.position
             self._transform.emit(e, tiling, some, place, to, output, e.scratch, signs)
+        if self.past_caches:
+            e.order_stores()
