@@ -37,7 +37,9 @@ TOLERANCE = 1e-5
 """Of the largest value. Measured: 2e-6 to 5e-6; the way back multiplies by up to 16."""
 
 
-@pytest.mark.parametrize(("m", "r"), [(4, 3), (3, 4), (5, 3), (3, 5), (6, 3), (3, 6), (4, 5), (5, 4)])
+@pytest.mark.parametrize(
+    ("m", "r"), [(4, 3), (3, 4), (5, 3), (3, 5), (6, 3), (3, 6), (4, 5), (5, 4)]
+)
 def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
     rng = np.random.default_rng(0)
     data, taps = rng.standard_normal(m + r - 1), rng.standard_normal(r)

@@ -39,6 +39,14 @@ def output_goes_past(isa: Isa, size: int, y: str | At | int, pixel: int) -> bool
     return isa.outputs_past and lines and size >= LARGE_OUTPUT
 
 
+def write(e: Emitter, where: Pointer, value: Value, past: bool, lanes: int | None = None) -> None:
+    """Store a vector past the caches, as `store_past`, or to them; or, to them, its first lanes."""
+    if past:
+        store_past(e, where, value)
+    else:
+        where.store_vector(value, count=lanes)
+
+
 def store_past(e: Emitter, where: Pointer, value: Value) -> None:
     """Write a vector that is a line, to the start of a line; a chunk that does ends with
     `Emitter.order_stores`."""

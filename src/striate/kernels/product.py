@@ -46,6 +46,8 @@ class ProductConvolution(NativeKernel, frozen=True):
         adds: whether the sums start from what y holds.
         plus: whether what is in the place of the mask is added to the sums.
         moments: whether those of y are wanted.
+        past_caches: whether y, whose sums then begin and end with one slice, is written past them,
+            as `output_goes_past` says.
     """
 
     left: int
@@ -60,6 +62,7 @@ class ProductConvolution(NativeKernel, frozen=True):
     adds: bool = False
     plus: bool = False
     moments: bool = False
+    past_caches: bool = False
 
     def scratch(self, most: int) -> int:
         """Bytes of private memory for so many positions in a block."""
@@ -79,6 +82,8 @@ class ProductConvolution(NativeKernel, frozen=True):
             )
             following = e.select(number + 1 < begin + run, end - after, 0)
             self._emit_block(e, number, (first, after - first, following))
+        if self.past_caches:
+            e.order_stores()
 
     def _emit_block(self, e: Emitter, number: Value, positions: tuple[Value, Value, Value]) -> None:
         """A block of positions by its number; its first position, how many there are, and how many

@@ -13,6 +13,7 @@ from striate.kernels.lattice import Lattice, copy_seen
 from striate.kernels.memory_ops import copy
 from striate.kernels.micro_tile import LINE, Stream, dot_products
 from striate.kernels.moments import Moments, TileMoments
+from striate.kernels.past_caches import write
 from striate.kernels.values import Operand, Pointer, Value
 
 if TYPE_CHECKING:
@@ -182,8 +183,8 @@ class Block(Struct, frozen=True):
                     stores.append((value, where, lanes))
                     values[-1].append(value)
             # The last position may come several times: all of them must read what was there before.
-            for stored in stores:
-                to.y.store_vector(*stored)
+            for value, where, lanes in stores:
+                write(e, to.y + where, value, kernel.past_caches, lanes)
             if kernel.moments:
                 with e.when(sums.ends):
                     self._add_moments(values, to, k, tile)
@@ -204,7 +205,8 @@ class Block(Struct, frozen=True):
         for r in range(kernel.height):
             place = self.places.load(following + r) + k
             for v in range(0, kernel.columns, LINE):
-                e.prefetch(to.y + (place + v))
+                if not kernel.past_caches:
+                    e.prefetch(to.y + (place + v))
                 if kernel.plus or kernel.masked:
                     e.prefetch(to.mask + (place + v))
 

@@ -10,6 +10,7 @@ from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
 from striate.kernels.micro_tile_rows import micro_tile_rows
 from striate.kernels.moments import Moments
+from striate.kernels.past_caches import output_goes_past
 from striate.kernels.product import SKEW, ProductConvolution
 from striate.kernels.rounding import multiple, quotient
 from striate.layers import Conv, Shape, Window
@@ -84,8 +85,7 @@ class Product(Struct, frozen=True):
         """
         (channels, filters), columns = self.depths, self.isa.tile_columns
         (rows, across), (blocks, run, most) = self.window, self._blocks()
-        width = multiple(quotient(channels, quotient(channels, SLICE)), self.isa.lanes)
-        slices = quotient(channels, width)
+        slices, width = self._slices()
         parts = max(1, min(quotient(CHUNKS, blocks), blocks_of(filters, columns) // 2))
         every = (self.source.is_every(self.window), self.target.is_every())
         kernel = ProductConvolution(
@@ -97,12 +97,20 @@ class Product(Struct, frozen=True):
             adds=adds,
             plus=plus,
             moments=moments != 0,
+            past_caches=slices == 1 and not adds and self._goes_past(roles[3]),
         )
         cut = (slices, width, parts, rows * across, across, self.pixel or filters)
         numbers = (self.positions, blocks, run, most, channels, filters, *cut)
-        last = (*self.source.arguments, *self.target.arguments, moments)
-        arguments = (*roles, *numbers, *last, multiple(filters, self.isa.lanes))
+        last = (*self.source.arguments, *self.target.arguments)
+        arguments = (*roles, *numbers, *last, moments, multiple(filters, self.isa.lanes))
         return Launch(kernel, quotient(blocks, run) * parts, arguments, room=kernel.scratch(most))
+
+    def _goes_past(self, y: str | At | int) -> bool:
+        """Whether the output is written past the caches, if one slice makes its sums."""
+        filters = self.depths[1]
+        size, pixel = 4 * self.positions * filters, self.pixel or filters
+        whole = self.window == (1, 1) and filters % self.isa.lanes == 0
+        return whole and output_goes_past(self.isa, size, y, pixel)
 
     @property
     def height(self) -> int:
@@ -114,6 +122,12 @@ class Product(Struct, frozen=True):
         """Bytes of the moments of the output, whose slices are the blocks."""
         blocks, _, _ = self._blocks()
         return Moments.of(self.depths[1], self.isa.lanes).bytes(blocks)
+
+    def _slices(self) -> tuple[int, int]:
+        """Slices of the channels, and the channels of one."""
+        channels = self.depths[0]
+        width = multiple(quotient(channels, quotient(channels, SLICE)), self.isa.lanes)
+        return quotient(channels, width), width
 
     def _blocks(self) -> tuple[int, int, int]:
         """Blocks that the positions are cut in, those in a chunk, and positions in one at most."""

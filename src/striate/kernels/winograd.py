@@ -1,10 +1,10 @@
 """Winograd convolution at stride 1, over patches of 6x6 to 8x8.
 
-A quarter of the multiplications of a 3x3 CONV by F(4x4, 3x3), 49 of 225 by F(5x5, 3x3); of a 5x5
-one 16 of 100 by F(4x4, 5x5). Three stages on a block of tiles that stays in the cache: every patch
-of input is transformed; small matrix products, one for each position, multiply it with the
-transformed filters; every tile of output is transformed back. Backward-data is the same over the
-flipped filters.
+A quarter of the multiplications of a 3x3 CONV by F(4x4, 3x3), 49 of 225 by F(5x5, 3x3), 64 of 324
+by F(6x6, 3x3); of a 5x5 one 16 of 100 by F(4x4, 5x5). Three stages on a block of tiles that stays
+in the cache: every patch of input is transformed; small matrix products, one for each position,
+multiply it with the transformed filters; every tile of output is transformed back. Backward-data is
+the same over the flipped filters.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
-from striate.kernels.past_caches import store_past
+from striate.kernels.past_caches import write
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_pool import TilePool
@@ -197,10 +197,7 @@ class OutputTransform(Struct, frozen=True):
                 if signs is not None:
                     kept = signs.positive(e, self.filtering, i, j)
                     total = e.select(kept, total, 0.0)
-                if self.past_caches:
-                    store_past(e, to.start + place, total)
-                else:
-                    to.start.store_vector(total, place)
+                write(e, to.start + place, total, self.past_caches)
 
             matrix = self.filtering.matrices.output
             transform(e, matrix, self._load(e, products, v), store, between)

@@ -1,0 +1,172 @@
+"""Outputs that are written past the caches: which, and that they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+from conv_tasks import BATCH, Makers, arrays_of, run_both
+from msgspec.structs import replace
+from one_task import run_task
+
+from examples import example
+from striate.kernels import Isa, host, past_caches, target, winograd_launches
+from striate.kernels.compile import llvm_text
+from striate.kernels.conv_direct import DirectConvolution
+from striate.kernels.conv_filter_gradient import DirectBackward
+from striate.kernels.conv_forward import DirectForward
+from striate.kernels.conv_product import ProductBackward, ProductForward
+from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
+from striate.kernels.isa import TARGETS, _detect
+from striate.kernels.past_caches import output_goes_past
+from striate.kernels.product import ProductConvolution
+from striate.kernels.winograd import WinogradConvolution
+from striate.kernels.winograd_output import TransformOutputs
+from striate.layers import Conv
+from striate.plan import At, Candidate, Task
+
+Maker = Callable[[Isa], Candidate]
+
+FENCE = 'call void @"llvm.x86.sse.sfence"()'
+ZEN = replace(target("avx512"), outputs_past=True)
+WRITERS = DirectConvolution, ProductConvolution, WinogradConvolution, TransformOutputs
+DIRECT: Makers = (DirectForward, DirectBackward)
+PRODUCT: Makers = (ProductForward, ProductBackward)
+WINOGRAD: Makers = (WinogradForward, WinogradBackward)
+CASES = [
+    (DIRECT, "9x8x16 -> CONV3-48"),
+    (DIRECT, "11x9x32 -> CONV5-32 S=2 P=2 fit=floor groups=2"),
+    (PRODUCT, "9x8x48 -> CONV1-80"),
+    (PRODUCT, "13x11x64 -> CONV1-32 S=2"),
+    (WINOGRAD, "11x13x16 -> CONV3-48"),
+    (WINOGRAD, "19x14x48 -> CONV5-80"),
+]
+"""With tiles that edges cut, and a last block of filters that is not whole."""
+
+
+@pytest.fixture
+def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every output counts as one that no cache holds."""
+    monkeypatch.setattr(past_caches, "LARGE_OUTPUT", 0)
+
+
+def kernels_of(makers: Sequence[Maker], text: str, isa: Isa) -> list[Any]:
+    """Those that write an output, by the forward pass and, if there is a maker for it, backward."""
+    conv, (x,) = example(text)
+    assert isinstance(conv, Conv)
+    found = list[Any]()
+    for kind, maker, given in zip(
+        ("forward", "backward"), makers, arrays_of(conv, x, BATCH), strict=False
+    ):
+        roles = {role: role for role in given}
+        task = Task(kind, "c", conv, BATCH, (x,), conv.shape(x), True, roles)
+        found += [launch.kernel for launch in maker(isa).lower(task).launches]
+    return [kernel for kernel in found if isinstance(kernel, WRITERS)]
+
+
+@pytest.mark.parametrize(
+    ("size", "y", "pixel", "past"),
+    [
+        (past_caches.LARGE_OUTPUT, "y", 64, True),
+        (past_caches.LARGE_OUTPUT - 1, "y", 64, False),
+        (past_caches.LARGE_OUTPUT, "y", 72, False),
+        (past_caches.LARGE_OUTPUT, At("y", 4 * 32), 96, True),
+        (past_caches.LARGE_OUTPUT, At("y", 4 * 24), 96, False),
+    ],
+)
+def test_large_outputs_of_whole_lines(size: int, y: str | At, pixel: int, past: bool) -> None:
+    assert output_goes_past(ZEN, size, y, pixel) is past
+    assert not any(output_goes_past(target(name), size, y, pixel) for name in TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("processor", "wide", "past"),
+    [("znver4", True, True), ("znver3", False, False), ("cascadelake", True, False)],
+)
+def test_processors_that_gain(
+    processor: str, wide: bool, past: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llvm, "get_host_cpu_name", lambda: processor)
+    features = dict.fromkeys(("avx2", "fma"), True)
+    features |= dict.fromkeys(("avx512f", "avx512vl", "avx512bw", "avx512dq"), wide)
+    assert _detect("x86_64", features).outputs_past is past
+
+
+@pytest.mark.usefixtures("all_are_large")
+@pytest.mark.parametrize(("makers", "text"), CASES)
+def test_stores_are_over_before_a_chunk_ends(makers: Makers, text: str) -> None:
+    kernels = kernels_of(makers, text, ZEN)
+    assert kernels
+    for kernel in kernels:
+        code = llvm_text(kernel, ZEN)
+        assert "!nontemporal" in code
+        # The kernel's last instruction but the return.
+        assert f"{FENCE}\n  ret void" in code
+        assert "!nontemporal" not in llvm_text(replace(kernel, past_caches=False), ZEN)
+
+
+@pytest.mark.usefixtures("all_are_large")
+@pytest.mark.parametrize(
+    ("maker", "text"),
+    [
+        (DirectForward, "9x9x3 -> CONV3-40"),
+        (ProductForward, "6x6x20 -> CONV1-40"),
+        # Sums that go through memory between cells, or between slices of channels.
+        (ProductForward, "6x6x32 -> CONV3-40 S=2 fit=floor"),
+        (ProductForward, "4x4x1040 -> CONV1-1040"),
+    ],
+)
+def test_parts_of_lines_and_of_sums_stay(maker: Maker, text: str) -> None:
+    written = kernels_of([maker], text, ZEN)
+    assert [kernel.past_caches for kernel in written] == [False]
+
+
+@pytest.mark.skipif(host().name != "avx512", reason="only AVX-512 writes past the caches")
+@pytest.mark.parametrize("by_position", [False, True])
+@pytest.mark.parametrize(("makers", "text"), CASES)
+def test_outputs_are_the_same(
+    makers: Makers, text: str, by_position: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by_position:
+        monkeypatch.setattr(winograd_launches, "MOST_FILTERS", 0)
+    (conv, (x,)), isa = example(text), replace(host(), outputs_past=True)
+    assert isinstance(conv, Conv)
+    before = run_both(makers, conv, x, isa)
+    assert not any(kernel.past_caches for kernel in kernels_of(makers, text, isa))
+    monkeypatch.setattr(past_caches, "LARGE_OUTPUT", 0)
+    assert all(kernel.past_caches for kernel in kernels_of(makers, text, isa))
+    for threads in (1, 2, 3):
+        for found, expected in zip(run_both(makers, conv, x, isa, threads), before, strict=True):
+            assert found is not None
+            assert expected is not None
+            for role, values in expected.items():
+                np.testing.assert_array_equal(found[role], values)
+
+
+@pytest.mark.usefixtures("all_are_large")
+@pytest.mark.skipif(host().name != "avx512", reason="only AVX-512 writes past the caches")
+@pytest.mark.parametrize(
+    ("maker", "text"),
+    [
+        (DirectForward, "9x8x32 -> CONV3-32"),
+        (ProductForward, "9x8x32 -> CONV1-32"),
+        (WinogradForward, "9x8x32 -> CONV3-32"),
+    ],
+)
+def test_a_part_of_a_concat(maker: Maker, text: str) -> None:
+    """Nothing beside its range of channels is written."""
+    conv, (x,) = example(text)
+    isa, y, front, depth = replace(host(), outputs_past=True), conv.shape(x), 16, 80
+    arrays, _ = arrays_of(conv, x, BATCH)
+    roles = {role: role for role in arrays}
+    task = Task("forward", "c", conv, BATCH, (x,), y, True, roles, {"part": (depth, front)})
+    assert any(getattr(k.kernel, "past_caches", False) for k in maker(isa).lower(task).launches)
+    volume = np.full((BATCH, y.height, y.width, depth), 7, np.float32)
+    found = run_task(task, maker(isa), {**arrays, "y": volume}, isa, threads=2)["y"]
+    alone = Task("forward", "c", conv, BATCH, (x,), y, True, roles)
+    expected = run_task(alone, maker(isa), arrays, isa)["y"]
+    np.testing.assert_array_equal(found[..., front : front + y.channels], expected)
+    assert (np.delete(found, np.s_[front : front + y.channels], axis=-1) == 7).all()
