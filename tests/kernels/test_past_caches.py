@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,11 +10,12 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from conv_tasks import BATCH, Makers, arrays_of, run_both
+from layer_tasks import random_arrays, run_native, tasks
 from msgspec.structs import replace
 from one_task import run_task
 
 from examples import example
-from striate.kernels import Isa, host, past_caches, target, winograd_launches
+from striate.kernels import Isa, candidates_for, host, past_caches, target, winograd_launches
 from striate.kernels.compile import llvm_text
 from striate.kernels.conv_direct import DirectConvolution
 from striate.kernels.conv_filter_gradient import DirectBackward
@@ -170,3 +172,41 @@ def test_a_part_of_a_concat(maker: Maker, text: str) -> None:
     expected = run_task(alone, maker(isa), arrays, isa)["y"]
     np.testing.assert_array_equal(found[..., front : front + y.channels], expected)
     assert (np.delete(found, np.s_[front : front + y.channels], axis=-1) == 7).all()
+
+
+def norm_kernels(text: str, isa: Isa) -> list[Any]:
+    """Those that write a norm's output and its gradient, by both passes."""
+    layer, shapes = example(text)
+    found = []
+    for task in tasks(layer, shapes, BATCH):
+        *_, last = next(iter(candidates_for(isa)(task))).lower(task).launches
+        found.append(last.kernel)
+    return found
+
+
+@pytest.mark.skipif(host().name != "avx512", reason="only AVX-512 writes past the caches")
+@pytest.mark.parametrize("text", ["9x8x48 -> BATCHNORM", "6x7x32 -> GROUPNORM 2"])
+def test_norms_are_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (layer, shapes), isa = example(text), replace(host(), outputs_past=True)
+    arrays, gradient = random_arrays(layer, shapes, BATCH)
+    before = run_native(layer, shapes, arrays, gradient, isa).found
+    assert [kernel.past_caches for kernel in norm_kernels(text, isa)] == [False, False]
+    monkeypatch.setattr(past_caches, "LARGE_OUTPUT", 0)
+    kernels = norm_kernels(text, isa)
+    assert [kernel.past_caches for kernel in kernels] == [True, True]
+    assert all(f"{FENCE}\n  ret void" in llvm_text(kernel, isa) for kernel in kernels)
+    for threads in (1, 2, 3):
+        found = run_native(layer, shapes, arrays, gradient, isa, threads).found
+        for role, values in before.items():
+            np.testing.assert_array_equal(found[role], values)
+
+
+@pytest.mark.usefixtures("all_are_large")
+def test_what_norms_do_in_place_stays() -> None:
+    """Its lines are in the cache: they were just read."""
+    layer, shapes = example("9x8x48 -> BATCHNORM")
+    forward, backward = tasks(layer, shapes, BATCH)
+    for task, roles in ((forward, {"y": "x0"}), (backward, {"dx0": "dy"})):
+        inside = dataclasses.replace(task, roles={**task.roles, **roles})
+        *_, last = next(iter(candidates_for(ZEN)(inside))).lower(inside).launches
+        assert not last.kernel.past_caches

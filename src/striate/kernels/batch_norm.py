@@ -70,13 +70,13 @@ def lower_batch_norm(isa: Isa, task: Task) -> Lowering:
             ("w.variance", "scratch.inverse"),
             prepare=True,
         )
-        main = standardise(cut, task, "w.mean", "scratch.inverse")
+        main = standardise(isa, cut, task, "w.mean", "scratch.inverse")
         return Lowering((inverse, main), scratch={"inverse": cut.row_bytes})
     if "saved.mean" in task.roles:
         return lower_batch_norm_again(isa, task)
     moments = cut.moments("x0", "scratch.moments")
     merge = statistics(cut, norm, cut.count, "w")
-    main = standardise(cut, task, "saved.mean", "saved.inverse")
+    main = standardise(isa, cut, task, "saved.mean", "saved.inverse")
     return Lowering(
         (moments, merge, main), scratch={"moments": cut.moments_bytes}, saved=saved_rows(cut)
     )
@@ -102,7 +102,7 @@ def lower_batch_norm_again(isa: Isa, task: Task) -> Lowering:
     """BATCHNORM forward a second time, with the mean and 1/deviation that the first has saved."""
     (x,) = task.inputs
     cut = slices_of(isa, x, task.batch)
-    return Lowering((standardise(cut, task, "saved.mean", "saved.inverse"),))
+    return Lowering((standardise(isa, cut, task, "saved.mean", "saved.inverse"),))
 
 
 def lower_batch_norm_backward(isa: Isa, task: Task) -> Lowering:
@@ -113,7 +113,11 @@ def lower_batch_norm_backward(isa: Isa, task: Task) -> Lowering:
     if "dx0" not in task.roles:
         return Lowering((gradient_sums(cut), sum_gradients(cut)), scratch=scratch)
     scratch |= {"plain": cut.row_bytes, "along": cut.row_bytes}
-    launches = (gradient_sums(cut), sum_gradients(cut, means=True), standardise_gradient(cut))
+    launches = (
+        gradient_sums(cut),
+        sum_gradients(cut, means=True),
+        standardise_gradient(isa, cut, task),
+    )
     return Lowering(launches, scratch=scratch)
 
 

@@ -98,7 +98,7 @@ def lower_group_norm(isa: Isa, task: Task) -> Lowering:
         cut.images,
         ("scratch.moments", *rows, _groups(task), *cut.arguments),
     )
-    launches = (cut.moments("x0", "scratch.moments"), merge, standardise(cut, task, *rows))
+    launches = (cut.moments("x0", "scratch.moments"), merge, standardise(isa, cut, task, *rows))
     kept = {"mean": cut.row_bytes, "inverse": cut.row_bytes}
     scratch = {"moments": cut.moments_bytes}
     if task.training:
@@ -116,7 +116,7 @@ def lower_group_norm_backward(isa: Isa, task: Task) -> Lowering:
     scratch |= {"plain": cut.row_bytes, "along": cut.row_bytes}
     rows = ("scratch.partial", "w.scale", "scratch.plain", "scratch.along")
     means = Launch(GroupGradientMeans(), cut.images, (*rows, _groups(task), *cut.arguments))
-    return Lowering((*sums, means, standardise_gradient(cut)), scratch=scratch)
+    return Lowering((*sums, means, standardise_gradient(isa, cut, task)), scratch=scratch)
 
 
 def _slices(isa: Isa, task: Task) -> Slices:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
+from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.norm_slices import Cut, Slices
+from striate.kernels.past_caches import output_goes_past, write
 from striate.kernels.sweeps import over_channels
 from striate.kernels.values import Operand
 from striate.kernels.vector_loop import ask_ahead
@@ -21,11 +23,13 @@ class Standardise(NativeKernel, frozen=True):
         tail: channels modulo the lanes of a vector.
         relu: whether max(0, .) follows.
         plus: whether the addend, which has the shape of y, is added before.
+        past_caches: whether y is written past them, as `output_goes_past` says.
     """
 
     tail: int
     relu: bool = False
     plus: bool = False
+    past_caches: bool = False
 
     def emit(self, e: Emitter) -> None:
         x, mean, inverse, scale, shift, y, addend = (e.pointer(i) for i in range(7))
@@ -37,15 +41,18 @@ class Standardise(NativeKernel, frozen=True):
             source, target = x + start, y + start
 
             def body(c: Operand, lanes: int | None) -> None:
-                more = (addend + (start + c),) if self.plus else ()
-                ask_ahead(e, source + c, target + c, *more)
+                more = () if self.past_caches else (target + c,)
+                more = (*more, addend + (start + c)) if self.plus else more
+                ask_ahead(e, source + c, *more)
                 standard = (source.vector(c) - mean.vector(c)) * inverse.vector(c)
                 value = e.fma(standard, scale.vector(c), shift.vector(c))
                 value = value + addend.vector(start + c) if self.plus else value
                 value = e.maximum(value, 0.0) if self.relu else value
-                target.store_vector(value, c, lanes)
+                write(e, target + c, value, self.past_caches, lanes)
 
             over_channels(e, cut.channels, self.tail, body)
+        if self.past_caches:
+            e.order_stores()
 
 
 class GradientSums(NativeKernel, frozen=True):
@@ -77,9 +84,14 @@ class StandardiseGradient(NativeKernel, frozen=True):
 
     dx = inverse·(dy·scale - plain - standardised·along), where plain and along are the means of
     dy·scale and of dy·scale·standardised, with a row for each image.
+
+    Attributes:
+        tail: channels modulo the lanes of a vector.
+        past_caches: whether dx is written past them, as `output_goes_past` says.
     """
 
     tail: int
+    past_caches: bool = False
 
     def emit(self, e: Emitter) -> None:
         x, dy, mean, inverse, scale, plain, along, dx = (e.pointer(i) for i in range(8))
@@ -92,14 +104,18 @@ class StandardiseGradient(NativeKernel, frozen=True):
             source, gradient, target = x + start, dy + start, dx + start
 
             def body(c: Operand, lanes: int | None) -> None:
-                ask_ahead(e, source + c, gradient + c, target + c)
+                ask_ahead(e, source + c, gradient + c)
+                if not self.past_caches:
+                    ask_ahead(e, target + c)
                 factor = inverse.vector(c)
                 standard = (source.vector(c) - mean.vector(c)) * factor
                 own = gradient.vector(c) * scale.vector(c) - plain.vector(c)
                 value = factor * (own - standard * along.vector(c))
-                target.store_vector(value, c, lanes)
+                write(e, target + c, value, self.past_caches, lanes)
 
             over_channels(e, cut.channels, self.tail, body)
+        if self.past_caches:
+            e.order_stores()
 
 
 class SumGradients(NativeKernel, frozen=True):
@@ -128,11 +144,12 @@ class SumGradients(NativeKernel, frozen=True):
             along.store_vector(scale_sum * factor, channel)
 
 
-def standardise(cut: Slices, task: Task, mean: str, inverse: str) -> Launch:
+def standardise(isa: Isa, cut: Slices, task: Task, mean: str, inverse: str) -> Launch:
     """The last launch of a forward pass; mean and inverse are roles."""
+    past = _goes_past(isa, cut, task, ("x0", "y"))
     relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
     roles = ("x0", mean, inverse, "w.scale", "w.shift", "y", "x1" if plus else 0)
-    return Launch(Standardise(cut.tail, relu, plus), cut.count, (*roles, *cut.arguments))
+    return Launch(Standardise(cut.tail, relu, plus, past), cut.count, (*roles, *cut.arguments))
 
 
 def gradient_sums(cut: Slices) -> Launch:
@@ -148,8 +165,15 @@ def sum_gradients(cut: Slices, means: bool = False) -> Launch:
     return Launch(SumGradients(cut.tail, means), cut.vectors, (*roles, cut.count, *cut.arguments))
 
 
-def standardise_gradient(cut: Slices) -> Launch:
+def standardise_gradient(isa: Isa, cut: Slices, task: Task) -> Launch:
     """The last launch of a backward pass."""
     rows = ("saved.mean", "saved.inverse", "w.scale", "scratch.plain", "scratch.along")
-    kernel = StandardiseGradient(cut.tail)
+    kernel = StandardiseGradient(cut.tail, _goes_past(isa, cut, task, ("dy", "dx0")))
     return Launch(kernel, cut.count, ("x0", "dy", *rows, "dx0", *cut.arguments))
+
+
+def _goes_past(isa: Isa, cut: Slices, task: Task, roles: tuple[str, str]) -> bool:
+    """Whether what the second role names is written past the caches: not where it is the first,
+    whose lines are there."""
+    size = 4 * cut.images * cut.pixels * cut.channels
+    return not task.same(*roles) and output_goes_past(isa, size, roles[1], cut.channels)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from striate.kernels import ROW_WORDS, Library
-from striate.plan import ALIGNMENT
 from striate.run.table import Stretch, Table
 from striate.run.threads import alone, team
+
+LARGE_PAGE = 2 * 2**20
+"""Bytes of a large page. In one, neighbours in scratch memory are neighbours in the second-level
+cache; small pages lie anywhere, and what a kernel wants to keep there drives itself out."""
+ASKS_FOR_PAGES = 4 * 2**20
+"""Bytes of an array from which on NumPy asks Linux for large pages. What nobody touches of it costs
+nothing."""
 
 
 class Caller:
@@ -23,8 +29,8 @@ class Caller:
         self._table, self._library, self.threads = table, library, threads
         self._rows: int = table.rows.ctypes.data
         self._stride = -(-table.private // 4096) * 4096 + 4096
-        self._scratch = np.zeros(threads * self._stride + ALIGNMENT, np.uint8)
-        base = -(-self._scratch.ctypes.data // ALIGNMENT) * ALIGNMENT
+        self._scratch = np.zeros(max(threads * self._stride + LARGE_PAGE, ASKS_FOR_PAGES), np.uint8)
+        base = -(-self._scratch.ctypes.data // LARGE_PAGE) * LARGE_PAGE
         self._scratch_of = [base + number * self._stride for number in range(threads)]
 
     def run(self, stretch: Stretch) -> None:
