@@ -197,7 +197,8 @@ class Block(Struct, frozen=True):
 
     def _fetch_outputs(self, to: Target, tile: Value) -> None:
         """Ask for what the next micro-tile reads and writes of y and the mask; behind the last one
-        that is the first one of the next block of filters."""
+        that is the first one of the next block of filters. It comes to the second-level cache: so
+        many lines at once would be too many for the first."""
         e, kernel = self.e, self.kernel
         wraps = tile + kernel.height >= self.count
         following = e.select(wraps, 0, tile + kernel.height)
@@ -206,9 +207,9 @@ class Block(Struct, frozen=True):
             place = self.places.load(following + r) + k
             for v in range(0, kernel.columns, LINE):
                 if not kernel.past_caches:
-                    e.prefetch(to.y + (place + v))
+                    e.prefetch(to.y + (place + v), level=2)
                 if kernel.plus or kernel.masked:
-                    e.prefetch(to.mask + (place + v))
+                    e.prefetch(to.mask + (place + v), level=2)
 
     def _ahead(self, filters: Filters, depth: Value, soon: _Soon, tile: Value) -> Stream:
         """What comes while a micro-tile is summed up: the next block's filters, and, in every
