@@ -17,9 +17,6 @@ from one_task import run_task
 from examples import example
 from striate.kernels import Isa, candidates_for, host, past_caches, target, winograd_launches
 from striate.kernels.compile import llvm_text
-from striate.kernels.conv_direct import DirectConvolution
-from striate.kernels.conv_filter_gradient import DirectBackward
-from striate.kernels.conv_forward import DirectForward
 from striate.kernels.conv_product import ProductBackward, ProductForward
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.kernels.isa import TARGETS, _detect
@@ -28,19 +25,16 @@ from striate.kernels.product import ProductConvolution
 from striate.kernels.winograd import WinogradConvolution
 from striate.kernels.winograd_output import TransformOutputs
 from striate.layers import Conv
-from striate.plan import At, Candidate, Task
+from striate.plan import At, Candidate, Launch, Task
 
 Maker = Callable[[Isa], Candidate]
 
 FENCE = 'call void @"llvm.x86.sse.sfence"()'
 ZEN = replace(target("avx512"), outputs_past=True)
-WRITERS = DirectConvolution, ProductConvolution, WinogradConvolution, TransformOutputs
-DIRECT: Makers = (DirectForward, DirectBackward)
+WRITERS = ProductConvolution, WinogradConvolution, TransformOutputs
 PRODUCT: Makers = (ProductForward, ProductBackward)
 WINOGRAD: Makers = (WinogradForward, WinogradBackward)
 CASES = [
-    (DIRECT, "9x8x16 -> CONV3-48"),
-    (DIRECT, "11x9x32 -> CONV5-32 S=2 P=2 fit=floor groups=2"),
     (PRODUCT, "9x8x48 -> CONV1-80"),
     (PRODUCT, "13x11x64 -> CONV1-32 S=2"),
     (WINOGRAD, "11x13x16 -> CONV3-48"),
@@ -114,7 +108,6 @@ def test_stores_are_over_before_a_chunk_ends(makers: Makers, text: str) -> None:
 @pytest.mark.parametrize(
     ("maker", "text"),
     [
-        (DirectForward, "9x9x3 -> CONV3-40"),
         (ProductForward, "6x6x20 -> CONV1-40"),
         # Sums that go through memory between cells, or between slices of channels.
         (ProductForward, "6x6x32 -> CONV3-40 S=2 fit=floor"),
@@ -153,7 +146,6 @@ def test_outputs_are_the_same(
 @pytest.mark.parametrize(
     ("maker", "text"),
     [
-        (DirectForward, "9x8x32 -> CONV3-32"),
         (ProductForward, "9x8x32 -> CONV1-32"),
         (WinogradForward, "9x8x32 -> CONV3-32"),
     ],
@@ -174,31 +166,48 @@ def test_a_part_of_a_concat(maker: Maker, text: str) -> None:
     assert (np.delete(found, np.s_[front : front + y.channels], axis=-1) == 7).all()
 
 
-def norm_kernels(text: str, isa: Isa) -> list[Any]:
+def norm_launches(text: str, isa: Isa) -> list[Launch]:
     """Those that write a norm's output and its gradient, by both passes."""
     layer, shapes = example(text)
     found = []
     for task in tasks(layer, shapes, BATCH):
         *_, last = next(iter(candidates_for(isa)(task))).lower(task).launches
-        found.append(last.kernel)
+        found.append(last)
     return found
 
 
 @pytest.mark.skipif(host().name != "avx512", reason="only AVX-512 writes past the caches")
 @pytest.mark.parametrize("text", ["9x8x48 -> BATCHNORM", "6x7x32 -> GROUPNORM 2"])
 def test_norms_are_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the same kernels, which are told."""
     (layer, shapes), isa = example(text), replace(host(), outputs_past=True)
     arrays, gradient = random_arrays(layer, shapes, BATCH)
     before = run_native(layer, shapes, arrays, gradient, isa).found
-    assert [kernel.past_caches for kernel in norm_kernels(text, isa)] == [False, False]
+    small = norm_launches(text, isa)
+    assert [launch.arguments[-1] for launch in small] == [0, 0]
     monkeypatch.setattr(past_caches, "LARGE_OUTPUT", 0)
-    kernels = norm_kernels(text, isa)
-    assert [kernel.past_caches for kernel in kernels] == [True, True]
-    assert all(f"{FENCE}\n  ret void" in llvm_text(kernel, isa) for kernel in kernels)
+    large = norm_launches(text, isa)
+    assert [launch.arguments[-1] for launch in large] == [1, 1]
+    assert [launch.kernel for launch in large] == [launch.kernel for launch in small]
+    for launch in large:
+        code = llvm_text(launch.kernel, isa)
+        assert "!nontemporal" in code
+        assert f"{FENCE}\n  ret void" in code
     for threads in (1, 2, 3):
         found = run_native(layer, shapes, arrays, gradient, isa, threads).found
         for role, values in before.items():
             np.testing.assert_array_equal(found[role], values)
+
+
+@pytest.mark.usefixtures("all_are_large")
+@pytest.mark.parametrize(
+    ("text", "isa"), [("9x8x48 -> BATCHNORM", target("avx512")), ("9x8x33 -> BATCHNORM", ZEN)]
+)
+def test_other_norms_do_not_ask(text: str, isa: Isa) -> None:
+    """On other processors, and of parts of lines."""
+    for launch in norm_launches(text, isa):
+        assert "!nontemporal" not in llvm_text(launch.kernel, isa)
+        assert launch.arguments[-1] == 0
 
 
 @pytest.mark.usefixtures("all_are_large")
@@ -209,4 +218,4 @@ def test_what_norms_do_in_place_stays() -> None:
     for task, roles in ((forward, {"y": "x0"}), (backward, {"dx0": "dy"})):
         inside = dataclasses.replace(task, roles={**task.roles, **roles})
         *_, last = next(iter(candidates_for(ZEN)(inside))).lower(inside).launches
-        assert not last.kernel.past_caches
+        assert last.arguments[-1] == 0

@@ -14,7 +14,6 @@ from striate.kernels.conv_pack import blocks_of
 from striate.kernels.conv_sizes import WANTED_CHUNKS, ConvSizes
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
-from striate.kernels.past_caches import output_goes_past, write
 from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value
 from striate.plan.records import At, Launch
@@ -52,7 +51,6 @@ class DirectConvolution(NativeKernel, frozen=True):
         relu: whether max(0, .) follows.
         masked: whether only what lies where the mask, shaped like y, is positive is kept, and the
             rest is zero: the backward pass of a RELU.
-        past_caches: whether y is written past them, as `output_goes_past` says.
     """
 
     left: int
@@ -61,7 +59,6 @@ class DirectConvolution(NativeKernel, frozen=True):
     bias: bool
     relu: bool = False
     masked: bool = False
-    past_caches: bool = False
 
     def emit(self, e: Emitter) -> None:
         x, packed, bias, y, mask = (e.pointer(i) for i in range(5))
@@ -92,8 +89,6 @@ class DirectConvolution(NativeKernel, frozen=True):
             blocks = (sizes.filters + (e.isa.tile_columns - 1)) // e.isa.tile_columns
             weights = packed + group * (blocks * band.block)
             band.part(source + group * sizes.channels, weights, to, (part, parts))
-        if self.past_caches:
-            e.order_stores()
 
 
 class _Steps(Struct, frozen=True):
@@ -182,7 +177,7 @@ class _Band(Struct, frozen=True):
                     value = e.maximum(total, 0.0) if kernel.relu else total
                     if kernel.masked:
                         value = e.select(to.mask.vector(where, lanes) > 0.0, value, 0.0)
-                    write(e, to.y + where, value, kernel.past_caches, lanes)
+                    to.y.store_vector(value, where, lanes)
 
     def _steps(self) -> _Steps:
         sizes = self.sizes
@@ -246,10 +241,8 @@ def convolution(
     bands = batch * sizes.bands
     parts = parts_of(isa, sizes.filters, bands)
     left, spread = sizes.filters % isa.tile_columns, panel.spread != (1, 1)
+    kernel = DirectConvolution(*(left, sizes.run, spread, roles[2] != 0, relu, roles[4] != 0))
     volume = full or (sizes.output_rows, panel.columns, sizes.depth)
-    size = 4 * batch * sizes.output_rows * panel.columns * sizes.depth
-    past = sizes.filters % isa.lanes == 0 and output_goes_past(isa, size, roles[3], volume[2])
-    kernel = DirectConvolution(*(left, sizes.run, spread, roles[2] != 0, relu, roles[4] != 0, past))
     room = 0 if reads_input else multiple(panel.values, isa.tile_columns)
     numbers = (parts, int(reads_input), *spacing, *volume, room, *sizes.arguments)
     table = 8 * 2 * (panel.rows * panel.columns + rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
@@ -9,13 +11,14 @@ from striate.kernels.memory_ops import fill
 from striate.kernels.norm_slices import Cut, Slices
 from striate.kernels.past_caches import output_goes_past, write
 from striate.kernels.sweeps import over_channels
-from striate.kernels.values import Operand
+from striate.kernels.values import Operand, Value
 from striate.kernels.vector_loop import ask_ahead
 from striate.plan.records import Launch, Task
 
 
 class Standardise(NativeKernel, frozen=True):
-    """x, mean, inverse, scale, shift, y, addend, `Cut`. One chunk is one slice.
+    """x, mean, inverse, scale, shift, y, addend, `Cut`, whether y goes past the caches. One chunk
+    is one slice.
 
     y = (x - mean)·inverse·scale + shift; mean and inverse have a row for each image.
 
@@ -23,7 +26,7 @@ class Standardise(NativeKernel, frozen=True):
         tail: channels modulo the lanes of a vector.
         relu: whether max(0, .) follows.
         plus: whether the addend, which has the shape of y, is added before.
-        past_caches: whether y is written past them, as `output_goes_past` says.
+        past_caches: whether y may be written past them.
     """
 
     tail: int
@@ -36,23 +39,24 @@ class Standardise(NativeKernel, frozen=True):
         cut = Cut(e, 7)
         image, first, count = cut.slice()
         mean, inverse = mean + image * cut.row, inverse + image * cut.row
-        with e.loop(count) as pixel:
-            start = (first + pixel) * cut.channels
+
+        def pixel(number: Value, past: bool) -> None:
+            start = (first + number) * cut.channels
             source, target = x + start, y + start
 
             def body(c: Operand, lanes: int | None) -> None:
-                more = () if self.past_caches else (target + c,)
+                more = () if past else (target + c,)
                 more = (*more, addend + (start + c)) if self.plus else more
                 ask_ahead(e, source + c, *more)
                 standard = (source.vector(c) - mean.vector(c)) * inverse.vector(c)
                 value = e.fma(standard, scale.vector(c), shift.vector(c))
                 value = value + addend.vector(start + c) if self.plus else value
                 value = e.maximum(value, 0.0) if self.relu else value
-                write(e, target + c, value, self.past_caches, lanes)
+                write(e, target + c, value, past, lanes)
 
             over_channels(e, cut.channels, self.tail, body)
-        if self.past_caches:
-            e.order_stores()
+
+        _over_pixels(e, count, e.argument(12) if self.past_caches else None, pixel)
 
 
 class GradientSums(NativeKernel, frozen=True):
@@ -80,14 +84,15 @@ class GradientSums(NativeKernel, frozen=True):
 
 
 class StandardiseGradient(NativeKernel, frozen=True):
-    """x, dy, mean, inverse, scale, plain, along, dx, `Cut`. One chunk is one slice.
+    """x, dy, mean, inverse, scale, plain, along, dx, `Cut`, whether dx goes past the caches. One
+    chunk is one slice.
 
     dx = inverse·(dy·scale - plain - standardised·along), where plain and along are the means of
     dy·scale and of dy·scale·standardised, with a row for each image.
 
     Attributes:
         tail: channels modulo the lanes of a vector.
-        past_caches: whether dx is written past them, as `output_goes_past` says.
+        past_caches: whether dx may be written past them.
     """
 
     tail: int
@@ -99,23 +104,40 @@ class StandardiseGradient(NativeKernel, frozen=True):
         image, first, count = cut.slice()
         mean, inverse = mean + image * cut.row, inverse + image * cut.row
         plain, along = plain + image * cut.row, along + image * cut.row
-        with e.loop(count) as pixel:
-            start = (first + pixel) * cut.channels
+
+        def pixel(number: Value, past: bool) -> None:
+            start = (first + number) * cut.channels
             source, gradient, target = x + start, dy + start, dx + start
 
             def body(c: Operand, lanes: int | None) -> None:
                 ask_ahead(e, source + c, gradient + c)
-                if not self.past_caches:
+                if not past:
                     ask_ahead(e, target + c)
                 factor = inverse.vector(c)
                 standard = (source.vector(c) - mean.vector(c)) * factor
                 own = gradient.vector(c) * scale.vector(c) - plain.vector(c)
                 value = factor * (own - standard * along.vector(c))
-                write(e, target + c, value, self.past_caches, lanes)
+                write(e, target + c, value, past, lanes)
 
             over_channels(e, cut.channels, self.tail, body)
-        if self.past_caches:
-            e.order_stores()
+
+        _over_pixels(e, count, e.argument(13) if self.past_caches else None, pixel)
+
+
+def _over_pixels(
+    e: Emitter, count: Value, past: Value | None, pixel: Callable[[Value, bool], None]
+) -> None:
+    """Write ``pixel(number, past)`` for so many pixels, and a second time for those of volumes that
+    go past the caches, if some may."""
+    if past is None:
+        with e.loop(count) as number:
+            pixel(number, False)
+        return
+    with e.loop(e.select(past > 0, 0, count)) as number:
+        pixel(number, False)
+    with e.loop(e.select(past > 0, count, 0)) as number:
+        pixel(number, True)
+    e.order_stores()
 
 
 class SumGradients(NativeKernel, frozen=True):
@@ -146,10 +168,11 @@ class SumGradients(NativeKernel, frozen=True):
 
 def standardise(isa: Isa, cut: Slices, task: Task, mean: str, inverse: str) -> Launch:
     """The last launch of a forward pass; mean and inverse are roles."""
-    past = _goes_past(isa, cut, task, ("x0", "y"))
+    may, past = _past_caches(isa, cut, task, ("x0", "y"))
     relu, plus = (task.detail.get(name, False) for name in ("relu", "plus"))
     roles = ("x0", mean, inverse, "w.scale", "w.shift", "y", "x1" if plus else 0)
-    return Launch(Standardise(cut.tail, relu, plus, past), cut.count, (*roles, *cut.arguments))
+    kernel = Standardise(cut.tail, relu, plus, may)
+    return Launch(kernel, cut.count, (*roles, *cut.arguments, past))
 
 
 def gradient_sums(cut: Slices) -> Launch:
@@ -168,12 +191,14 @@ def sum_gradients(cut: Slices, means: bool = False) -> Launch:
 def standardise_gradient(isa: Isa, cut: Slices, task: Task) -> Launch:
     """The last launch of a backward pass."""
     rows = ("saved.mean", "saved.inverse", "w.scale", "scratch.plain", "scratch.along")
-    kernel = StandardiseGradient(cut.tail, _goes_past(isa, cut, task, ("dy", "dx0")))
-    return Launch(kernel, cut.count, ("x0", "dy", *rows, "dx0", *cut.arguments))
+    may, past = _past_caches(isa, cut, task, ("dy", "dx0"))
+    kernel = StandardiseGradient(cut.tail, may)
+    return Launch(kernel, cut.count, ("x0", "dy", *rows, "dx0", *cut.arguments, past))
 
 
-def _goes_past(isa: Isa, cut: Slices, task: Task, roles: tuple[str, str]) -> bool:
-    """Whether what the second role names is written past the caches: not where it is the first,
-    whose lines are there."""
+def _past_caches(isa: Isa, cut: Slices, task: Task, roles: tuple[str, str]) -> tuple[bool, int]:
+    """Whether what the second role names may be written past the caches, and whether it is: not
+    where it is the first, whose lines are there."""
     size = 4 * cut.images * cut.pixels * cut.channels
-    return not task.same(*roles) and output_goes_past(isa, size, roles[1], cut.channels)
+    past = not task.same(*roles) and output_goes_past(isa, size, roles[1], cut.channels)
+    return isa.outputs_past and cut.tail == 0, int(past)
