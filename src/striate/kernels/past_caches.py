@@ -1,9 +1,9 @@
-"""Stores past the caches, for volumes that none of them holds.
+"""Stores past the caches, for large volumes.
 
 A store to a line that is not in the first-level cache waits for what lies there, which it then
 overwrites: that is two fifths of the traffic of Winograd's transforms, which write more than twice
 what they read. A non-temporal store of a whole line asks for nothing. Whoever reads the volume
-finds it in memory, where it would be most of the time anyway.
+finds it in memory, where most of it would be anyway.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ LARGE = 8 * 2**20
 that it is multiplied with."""
 
 LARGE_OUTPUT = 4 * 2**20
-"""The same of an output: the next layer, which asks for it ahead, does not lose what its writer
-gains."""
+"""Bytes of an output that is better written past the caches, even if one of them could hold it: the
+next layer asks for it ahead, and gets it from memory in time."""
 
 
 def goes_past(isa: Isa, size: int) -> bool:

@@ -10,7 +10,7 @@ from striate.run.threads import alone, team
 
 LARGE_PAGE = 2 * 2**20
 """Bytes of a large page. In one, neighbours in scratch memory are neighbours in the second-level
-cache; small pages lie anywhere, and what a kernel wants to keep there drives itself out."""
+cache; small pages lie anywhere, and what a kernel wants to keep there may drive itself out."""
 ASKS_FOR_PAGES = 4 * 2**20
 """Bytes of an array from which on NumPy asks Linux for large pages. What nobody touches of it costs
 nothing."""
