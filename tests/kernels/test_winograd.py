@@ -48,6 +48,25 @@ def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
     np.testing.assert_allclose(found, np.correlate(data, taps), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("tile", [4, 5])
+def test_at_a_stride_phases_give_the_correlation(tile: int, stride: int) -> None:
+    """And the gradient of the taps."""
+    rng, filtering = np.random.default_rng(0), Filtering(tile, 3, stride)
+    data, taps, dy = (rng.standard_normal(n) for n in (filtering.patch, 3, tile))
+    seen = [data[i * stride : i * stride + 3] for i in range(tile)]
+    for matrices, factor, expected in (
+        (filtering.matrices, taps, np.stack(seen) @ taps),
+        (filtering.gradient, dy, dy @ np.stack(seen)),
+    ):
+        output, filters, patch = (
+            np.array(m) for m in (matrices.output, matrices.filter, matrices.data)
+        )
+        found = output @ ((filters @ factor) * (patch @ data))
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    assert sorted(row for pair in filtering.pairs for row in pair) == [*range(filtering.patch)]
+
+
 @pytest.mark.parametrize("isa", NATIVE + SHAPES, ids=lambda isa: isa.name)
 @pytest.mark.parametrize(
     ("text", "passes"),
@@ -67,6 +86,11 @@ def test_the_matrices_give_the_correlation(m: int, r: int) -> None:
         ("9x9x16 -> CONV5-16", 2),
         ("12x7x32 -> CONV5-48 P=0", 2),
         ("6x9x16 -> CONV5-16 P=4,1,0,3", 2),
+        ("16x16x32 -> CONV3-32 S=2 P=1 fit=floor", 2),
+        ("11x17x64 -> CONV3-80 S=2 P=1", 2),
+        ("13x9x16 -> CONV3-144 S=2 P=0", 2),
+        ("10x14x48 -> CONV3-48 S=2 P=0,1,2,1 bias=no", 2),
+        ("6x7x112 -> CONV3-20 S=2 P=2,1,1,1", 1),
     ],
 )
 def test_examples(text: str, passes: int, isa: Isa) -> None:
@@ -217,7 +241,7 @@ def test_every_target_gets_object_code(name: str) -> None:
     [
         ("9x9x16 -> CONV7-16", "the filters are not 3x3 or 5x5"),
         ("9x9x16 -> CONV3-16 dilation=2", "the filters are not 3x3 or 5x5"),
-        ("9x9x16 -> CONV3-16 S=2", "the stride is not 1"),
+        ("9x9x16 -> CONV3-16 S=3 P=1 fit=floor", "the stride is not 1, or 2 for 3x3 filters"),
         ("9x9x32 -> CONV3-32 groups=2", "there are groups"),
         ("9x9x16 -> CONV3-16 P=3", "the padding is larger than 2"),
     ],

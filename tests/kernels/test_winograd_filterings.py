@@ -58,8 +58,8 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Only:
     """Makes one filtering the only one."""
 
     def choose(filtering: Filtering) -> None:
-        size = (filtering.filter,) * 2
-        monkeypatch.setitem(conv_winograd.FILTERINGS, size, (filtering,))
+        size, stride = (filtering.filter,) * 2, (filtering.stride,) * 2
+        monkeypatch.setitem(conv_winograd.FILTERINGS, (size, stride), (filtering,))
 
     return choose
 

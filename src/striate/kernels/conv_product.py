@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from striate.kernels.conv_data_gradient import data_gradient, data_seconds
 from striate.kernels.conv_norm import MOMENTS, gives_statistics, pass_seconds, with_norm
 from striate.kernels.conv_pack import blocks_of, pack_forward
 from striate.kernels.estimates import filled, seconds
@@ -12,7 +11,7 @@ from striate.kernels.filter_slices import sum_slices
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
 from striate.kernels.outputs import output_of
-from striate.kernels.product_data import product_data, product_data_seconds
+from striate.kernels.product_data import quickest_data
 from striate.kernels.product_gradient import ProductGradient
 from striate.kernels.product_launch import (
     CHUNKS,
@@ -119,24 +118,15 @@ class ProductBackward(Struct, frozen=True):
         macs = task.batch * conv.macs(x)
         copies: float = 1 + COPIES / conv.filters
         by_filters = seconds(self.isa, macs, FRACTION_OF_GRADIENTS) * copies
-        return by_filters + min(self._data_seconds(task))
+        return by_filters + quickest_data(self.isa, task)[0]
 
     def lower(self, task: Task) -> Lowering:
         launches, scratch = self._by_filters(task)
         if "dx0" in task.roles:
-            by_products, others = self._data_seconds(task)
-            by_data = product_data if by_products <= others else data_gradient
+            _, by_data = quickest_data(self.isa, task)
             first, flipped = by_data(self.isa, task)
             launches, scratch = (*first, *launches), {**scratch, **flipped}
         return Lowering(launches, scratch=scratch)
-
-    def _data_seconds(self, task: Task) -> tuple[float, float]:
-        """Time of backward-data by products and in other ways, which add to no other gradient; none
-        if nobody wants it."""
-        if "dx0" not in task.roles:
-            return 0.0, 0.0
-        others = float("inf") if is_pointwise(task.what) else data_seconds(self.isa, task)
-        return product_data_seconds(self.isa, task), others
 
     def _by_filters(self, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
         conv, (x,), y, columns = task.what, task.inputs, task.output, self.isa.tile_columns

@@ -1,4 +1,5 @@
-"""CONV by Winograd's minimal filtering, where it applies: 3x3 and 5x5 filters at stride 1."""
+"""CONV by Winograd's minimal filtering, where it applies: 3x3 and 5x5 filters at stride 1, and 3x3
+filters at stride 2."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.outputs import output_of
+from striate.kernels.product_data import quickest_data
 from striate.kernels.rounding import quotient
 from striate.kernels.winograd_filter_pass import filter_gradient, is_whole
 from striate.kernels.winograd_filters import Filters
@@ -28,10 +30,12 @@ from striate.layers import Conv, Shape
 from striate.plan import SWITCHES, Lowering, Task
 
 FILTERINGS = {
-    (3, 3): (Filtering(4, 3), Filtering(5, 3), Filtering(6, 3)),
-    (5, 5): (Filtering(4, 5),),
+    ((3, 3), (1, 1)): (Filtering(4, 3), Filtering(5, 3), Filtering(6, 3)),
+    ((5, 5), (1, 1)): (Filtering(4, 5),),
+    ((3, 3), (2, 2)): (Filtering(4, 3, 2),),
 }
-"""For filters of these sizes. The first is taken where it can be, unless another saves `SAVED`."""
+"""For filters of these sizes, at these strides. The first is taken where it can be, unless another
+saves `SAVED`."""
 SAVED = 0.12
 """Part of the estimated time that is worth kernels of another kind, which are to be compiled."""
 PANEL_SUMS = 0.6
@@ -52,10 +56,11 @@ What = TypeVar("What")
 
 def unfit(conv: Conv) -> str | None:
     """Why a CONV cannot be done this way, or None."""
-    if conv.window.size not in FILTERINGS or conv.window.dilation != (1, 1):
+    window = conv.window
+    if window.size not in {size for size, _ in FILTERINGS} or window.dilation != (1, 1):
         return "the filters are not 3x3 or 5x5"
-    if conv.window.stride != (1, 1):
-        return "the stride is not 1"
+    if (window.size, window.stride) not in FILTERINGS:
+        return "the stride is not 1, or 2 for 3x3 filters"
     if conv.groups != 1:
         return "there are groups"
     most = conv.window.size[0] - 1
@@ -74,6 +79,11 @@ def unpooled(isa: Isa, task: Task) -> str | None:
     if y.height % WINDOW or y.width % WINDOW or y.channels % isa.lanes:
         return f"it pools parts of {y}"
     return None
+
+
+def _strided(task: Task) -> bool:
+    """Whether a CONV's task has a stride."""
+    return task.what.window.stride != (1, 1)
 
 
 def _macs(isa: Isa, filtering: Filtering, x: Shape, y: Shape) -> float:
@@ -97,7 +107,7 @@ def _filter_seconds(sizes: Sizes, made: bool) -> float:
 def _choice(task: Task) -> list[Filtering]:
     """By which a CONV can be done: a POOL that it has taken in asks for whole windows in a tile."""
     halves = task.kind == "forward" and "pool" in task.detail
-    choice = FILTERINGS[task.what.window.size]
+    choice = FILTERINGS[task.what.window.size, task.what.window.stride]
     return [filtering for filtering in choice if not halves or filtering.tile % WINDOW == 0]
 
 
@@ -157,7 +167,7 @@ class WinogradForward(Struct, frozen=True):
         filters = Filters(self.isa, *own, flipped=False, prepared=not task.training)
         relu = task.detail.get("relu", False)
         y, pixel = output_of(task)
-        pool = TilePool(sizes.cut.step, task.training) if "pool" in task.detail else None
+        pool = TilePool(sizes.cut.filtering.tile, task.training) if "pool" in task.detail else None
         saved = {"pooled": task.batch * task.output.values // WINDOW**2} if pool else {}
         switches = SWITCHES if pool and task.training else 0
         roles = ("x0", "w.b" if conv.bias else 0, y, switches, 0)
@@ -166,7 +176,8 @@ class WinogradForward(Struct, frozen=True):
 
 
 class WinogradBackward(Struct, frozen=True):
-    """CONV backward: by the data as forward, by the filters with tiles and filters exchanged."""
+    """CONV backward: by the data as forward, where that has a stride of 1, and otherwise without
+    Winograd; by the filters with tiles and filters exchanged."""
 
     isa: Isa
     name: str = "winograd"
@@ -176,17 +187,27 @@ class WinogradBackward(Struct, frozen=True):
         lanes, filters = self.isa.lanes, task.output.channels
         if x.channels % lanes or filters % lanes:
             return f"{x.channels} channels and {filters} filters are not whole vectors of {lanes}"
+        if "pool" in task.detail and _strided(task):
+            return "backward-data reads no pooled gradient at a stride"
         return unfit(task.what) or unpooled(self.isa, task)
 
     def cost(self, task: Task) -> float:
         by_filters, _ = self._filter_gradient(task)
-        return by_filters + (self._quickest(task)[0] if "dx0" in task.roles else 0)
+        if "dx0" not in task.roles:
+            return by_filters
+        way = quickest_data(self.isa, task) if _strided(task) else self._quickest(task)
+        return by_filters + way[0]
 
     def lower(self, task: Task) -> Lowering:
         (x,), (_, filtering) = task.inputs, self._filter_gradient(task)
         if "dx0" not in task.roles:
             launches, scratch = filter_gradient(self.isa, task, filtering)
             return Lowering(launches, scratch=scratch)
+        if _strided(task):
+            launches, scratch = filter_gradient(self.isa, task, filtering)
+            _, way = quickest_data(self.isa, task)
+            by_data, own = way(self.isa, task)
+            return Lowering((*by_data, *launches), scratch={**scratch, **own})
         masked = task.detail.get("mask", False)
         with_signs = masked and signs_fit(task.what)
         signs = "scratch.signs" if with_signs else 0

@@ -7,9 +7,17 @@ what they see is a lattice of the gradient, and their outputs go to a lattice of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
-from striate.kernels.conv_data_gradient import FillZeros, Taps, pack_flipped, taps_of
+from striate.kernels.conv_data_gradient import (
+    FillZeros,
+    Taps,
+    data_gradient,
+    data_seconds,
+    pack_flipped,
+    taps_of,
+)
 from striate.kernels.conv_pack import blocks_of
 from striate.kernels.isa import Isa
 from striate.kernels.lattice import Lattice
@@ -20,6 +28,18 @@ from striate.kernels.product_launch import (
     product_seconds,
 )
 from striate.plan import At, Launch, Task
+
+Way = Callable[[Isa, Task], tuple[tuple[Launch, ...], dict[str, int]]]
+
+
+def quickest_data(isa: Isa, task: Task) -> tuple[float, Way]:
+    """Seconds of backward-data without Winograd, and the way that takes no more: products, or
+    another one, which adds to no other gradient. No time if nobody wants it."""
+    if "dx0" not in task.roles:
+        return 0.0, product_data
+    others = float("inf") if is_pointwise(task.what) else data_seconds(isa, task)
+    by_products = product_data_seconds(isa, task)
+    return (by_products, product_data) if by_products <= others else (others, data_gradient)
 
 
 def product_data(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:

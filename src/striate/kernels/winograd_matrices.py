@@ -3,6 +3,10 @@
 With n = m + r - 1, an output tile is AT·[(G·g) ⊙ (BT·d)]: n multiplications instead of m·r
 (Winograd 1980; Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural Networks"). The
 matrices follow from n - 1 interpolation points and infinity (Cook-Toom); they are computed exactly.
+
+At a stride S the taps belong to S phases, every S-th to the same, each of which sees every S-th row
+of the input at stride 1. An output is the sum of what the phases give: together they are a
+filtering of the same form, in which a phase of one tap multiplies without any transform.
 """
 
 from __future__ import annotations
@@ -13,8 +17,13 @@ from functools import cache
 from msgspec import Struct
 
 OPPOSITES = tuple(Fraction(p) for p in (1, -1, 2, -2, "1/2", "-1/2"))
-POINTS = {6: (Fraction(0), *OPPOSITES[:4]), 7: OPPOSITES, 8: (Fraction(0), *OPPOSITES)}
-"""Points by the rows of a patch: each next to its opposite, which shares sums with it."""
+POINTS = {
+    5: (*OPPOSITES[:2], *OPPOSITES[4:]),
+    6: (Fraction(0), *OPPOSITES[:4]),
+    7: OPPOSITES,
+    8: (Fraction(0), *OPPOSITES),
+}
+"""Points by the rows of a phase's patch: each next to its opposite, which shares sums with it."""
 Matrix = tuple[tuple[float, ...], ...]
 
 
@@ -38,15 +47,22 @@ class Filtering(Struct, frozen=True):
     Attributes:
         tile: rows (and columns) of a tile of outputs.
         filter: rows (and columns) of a filter.
+        stride: rows (and columns) of the input from one output to the next.
     """
 
     tile: int
     filter: int
+    stride: int = 1
 
     @property
     def patch(self) -> int:
         """Rows (and columns) of a patch, of which a tile follows; and of its transform."""
-        return self.tile + self.filter - 1
+        return (self.tile - 1) * self.stride + self.filter
+
+    @property
+    def step(self) -> int:
+        """Rows (and columns) of the input from one patch to the next."""
+        return self.tile * self.stride
 
     @property
     def positions(self) -> int:
@@ -56,44 +72,90 @@ class Filtering(Struct, frozen=True):
     @property
     def matrices(self) -> Minimal:
         """In one dimension."""
-        return minimal(self.tile, self.filter)
+        phases = [minimal(self.tile, taps) for taps in self._taps]
+        output = _side_by_side([phase.output for phase in phases])
+        filters = self._apart([phase.filter for phase in phases], self.filter)
+        return Minimal(output, filters, self._data(phases))
 
     @property
     def gradient(self) -> Minimal:
         """For the gradient of a filter: it is what comes out, and tiles are what filters."""
-        return minimal(self.filter, self.tile)
+        phases = [minimal(taps, self.tile) for taps in self._taps]
+        columns = [_transposed(phase.output) for phase in phases]
+        output = _transposed(self._apart(columns, self.filter))
+        filters = tuple(row for phase in phases for row in phase.filter)
+        return Minimal(output, filters, self._data(phases))
+
+    @property
+    def _taps(self) -> list[int]:
+        """Of each phase."""
+        return [len(range(phase, self.filter, self.stride)) for phase in range(self.stride)]
+
+    @property
+    def _rows(self) -> list[int]:
+        """Of each phase's patch."""
+        return [self.tile + taps - 1 for taps in self._taps]
+
+    def _data(self, phases: list[Minimal]) -> Matrix:
+        return self._apart([phase.data for phase in phases], self.patch)
+
+    def _apart(self, phases: list[Matrix], length: int) -> Matrix:
+        """All phases' rows, each of whose values stand a stride apart in a row of this length."""
+        rows = []
+        for phase, matrix in enumerate(phases):
+            for values in matrix:
+                row = [0.0] * length
+                row[phase :: self.stride] = values
+                rows.append(tuple(row))
+        return tuple(rows)
 
     @property
     def large(self) -> bool:
-        """Whether patches are larger than 6x6: the way back multiplies what rounds products so much
-        that long sums would round by more than 1e-5 of the largest output."""
-        return self.patch > 6
+        """Whether patches of a phase are larger than 6x6: the way back multiplies what rounds
+        products so much that long sums would round by more than 1e-5 of the largest output."""
+        return max(self._rows) > 6
 
     @property
     def pairs(self) -> tuple[tuple[int, ...], ...]:
         """Rows of positions that share sums, a point's and its opposite's; those of 0 and infinity,
-        which come first; or, without a 0, that of infinity alone, which is the last. What the first
-        ones are made of is all of a patch, or all but its last row, which no middle has."""
-        last, zero = self.patch - 1, self.patch % 2 == 0
-        opposites = ((row, row + 1) for row in range(int(zero), last, 2))
-        return ((0, last), *opposites) if zero else (*opposites, (last,))
+        or, without a 0, that of infinity alone; and any two of a phase of one tap. Rows that are
+        alone come last. Without a stride the first ones are made of all of a patch, or of all but
+        its last row, which no middle has."""
+        found, start = list[tuple[int, ...]](), 0
+        for taps, rows in zip(self._taps, self._rows, strict=True):
+            found += [tuple(start + row for row in pair) for pair in _pairs(taps, rows)]
+            start += rows
+        return tuple(sorted(found, key=len, reverse=True))
 
     @property
     def one(self) -> int:
         """The row, and column, of the point 1: there a transformed tile of a gradient is the sum of
         its values, divided by `ones_divisor`."""
-        return POINTS[self.patch].index(Fraction(1))
+        return POINTS[self._rows[0]].index(Fraction(1))
 
     @property
     def ones_divisor(self) -> float:
         """The product of the distances of the point 1 to the others, in both directions."""
-        return float(_product([1 - point for point in POINTS[self.patch] if point != 1]) ** 2)
+        return float(_product([1 - point for point in POINTS[self._rows[0]] if point != 1]) ** 2)
+
+
+def _pairs(taps: int, rows: int) -> list[tuple[int, ...]]:
+    """Rows of a phase's positions by two; one may be left."""
+    if taps > 1 and 0 in POINTS[rows]:
+        return [(0, rows - 1), *((row, row + 1) for row in range(1, rows - 1, 2))]
+    return [tuple(range(row, min(row + 2, rows))) for row in range(0, rows, 2)]
 
 
 @cache
 def minimal(m: int, r: int) -> Minimal:
-    """The matrices of F(m, r), for m + r - 1 of 6 to 8, the number of points and infinity."""
+    """The matrices of F(m, r), for m + r - 1 of 5 to 8, the number of points and infinity; for a
+    single tap, or output, those that transform nothing."""
     n = m + r - 1
+    if 1 in (m, r):
+        identity = tuple(tuple(float(i == j) for j in range(n)) for i in range(n))
+        ones = ((1.0,) * n,)
+        output, filters = (identity, _transposed(ones)) if r == 1 else (ones, identity)
+        return Minimal(output, filters, identity)
     points = POINTS[n]
     scales = [_product([p - q for q in points if q != p]) for p in points]
     output = [[p**i for p in points] + [Fraction(i == m - 1)] for i in range(m)]
@@ -102,6 +164,15 @@ def minimal(m: int, r: int) -> Minimal:
     data = [_polynomial([q for q in points if q != p], n) for p in points]
     data.append(_polynomial(list(points), n))
     return Minimal(_floats(output), _floats(filters), _floats(data))
+
+
+def _transposed(matrix: Matrix) -> Matrix:
+    return tuple(zip(*matrix, strict=True))
+
+
+def _side_by_side(matrices: list[Matrix]) -> Matrix:
+    """One matrix of several with the same number of rows."""
+    return tuple(sum(rows, ()) for rows in zip(*matrices, strict=True))
 
 
 def _product(factors: list[Fraction]) -> Fraction:

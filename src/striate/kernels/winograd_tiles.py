@@ -56,8 +56,8 @@ class Tiling(Struct, frozen=True):
 
     @property
     def step(self) -> int:
-        """Rows (and columns) from one tile to the next."""
-        return self.filtering.tile
+        """Rows (and columns) of the volume from one tile to the next."""
+        return self.filtering.tile if self.gradient else self.filtering.step
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from math import gcd
 
 from striate.kernels.emitter import Emitter
 from striate.kernels.values import Pointer, Value
@@ -48,7 +49,8 @@ def multiply(e: Emitter, matrix: Matrix, values: Sequence[Value]) -> list[Value]
     for i, j in outputs.items():
         even, odd = (combine(e, _every_second(matrix[i], start), values) for start in (0, 1))
         found[i] = even + odd
-        found[j] = even - odd if matrix[i][::2] == matrix[j][::2] else odd - even
+        same = _every_second(matrix[i], 0) == _every_second(matrix[j], 0)
+        found[j] = even - odd if same else odd - even
     rest = set(range(len(matrix))) - set(found)
     found |= {i: combine(e, matrix[i], values) for i in rest}
     return [found[i] for i in range(len(matrix))]
@@ -62,7 +64,8 @@ def _with_opposite_inputs(
     sums = {i: (values[i] + values[j], values[i] - values[j]) for i, j in pairs.items()}
     found = []
     for r in range(len(columns[0])):
-        used = [sums[i][r % 2] for i in pairs] + [values[i] for i in alone]
+        signs = {i: int(columns[i][r] != columns[j][r]) for i, j in pairs.items()}
+        used = [sums[i][sign] for i, sign in signs.items()] + [values[i] for i in alone]
         found.append(combine(e, [columns[i][r] for i in (*pairs, *alone)], used))
     return found
 
@@ -83,8 +86,10 @@ def _opposites(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
 
 
 def _every_second(row: Row, start: int) -> list[float]:
-    """The even or odd terms; 0 for the others."""
-    return [value if i % 2 == start else 0.0 for i, value in enumerate(row)]
+    """The even or odd terms, of those that are as far apart as what is not 0; 0 for the others."""
+    places = [i for i, value in enumerate(row) if value] or [0]
+    apart = gcd(*(place - places[0] for place in places)) or 1
+    return [value if (i - places[0]) // apart % 2 == start else 0.0 for i, value in enumerate(row)]
 
 
 def transform(

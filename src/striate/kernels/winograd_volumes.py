@@ -64,7 +64,8 @@ class Panels(Struct, frozen=True):
 
 class TransformTiles(NativeKernel, frozen=True):
     """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`, the
-    switches of a `Source` that is pooled, and `Signs`, which are kept of patches if there are any.
+    switches of a `Source` that is pooled, and `Signs`, which are kept of patches at stride 1 if
+    there are any.
 
     Attributes:
         filtering: that they are made for.
@@ -96,7 +97,7 @@ class TransformTiles(NativeKernel, frozen=True):
         whole = e.integer(0), tiling.channels
         volumes, some = (source, to + first * self.columns), (first, count)
         kept = None
-        if not self.gradient and not self.pooled:
+        if not self.gradient and not self.pooled and self.filtering.stride == 1:
             kept = Signs.of_input(e, SIGNS, tiling), e.argument(SIGNS) > 0
 
         def write(place: Pointer, value: Value) -> None:
