@@ -40,9 +40,10 @@ MOVED = {"n.mean": 0.5, "n.variance": 2.0}
 
 
 def run(
-    make: Any, text: str, isa: Isa, threads: int = 1, shift: float = 0.0
+    make: Any, text: str, isa: Isa, threads: int = 1, shift: float = 0.0, unlike: int | None = None
 ) -> tuple[dict[str, Any], Task]:
-    """What a candidate leaves by role; ``shift`` is added to the biases."""
+    """What a candidate leaves by role; ``shift`` is added to the biases, and the pixel ``unlike``
+    is a thousand times what it was."""
     conv, (x,) = example(text)
     assert isinstance(conv, Conv)
     arrays, _ = arrays_of(conv, x, BATCH)
@@ -50,6 +51,8 @@ def run(
     arrays |= {role: np.full(y.channels, value, np.float32) for role, value in MOVED.items()}
     if conv.bias:
         arrays["w.b"] += np.float32(shift)
+    if unlike is not None:
+        arrays["x0"].reshape(-1, x.channels)[unlike] *= 1000
     roles = {role: role for role in arrays}
     task = Task("forward", "conv1", conv, BATCH, (x,), y, True, roles, {"norm": NORM})
     return run_task(task, make(isa), arrays, isa, threads), task
@@ -95,6 +98,14 @@ def test_others_read_their_output_again(make: Any, text: str) -> None:
 
 def test_a_large_mean_costs_no_accuracy() -> None:
     found, task = run(ProductForward, "34x33x8 -> CONV1-21", host(), shift=1000)
+    check(found, task.output.channels, 5e-6)
+
+
+@pytest.mark.parametrize("pixel", [0, 1, host().tile_rows, 2 * host().tile_rows - 1])
+@pytest.mark.parametrize("isa", NATIVE, ids=lambda isa: isa.name)
+def test_a_pixel_unlike_the_others_costs_no_accuracy(pixel: int, isa: Isa) -> None:
+    """The first of a micro-tile, from which its others are measured, or another one."""
+    found, task = run(ProductForward, "34x33x8 -> CONV1-21", isa, unlike=pixel)
     check(found, task.output.channels, 5e-6)
 
 

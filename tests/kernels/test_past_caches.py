@@ -49,18 +49,23 @@ def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(past_caches, "LARGE_OUTPUT", 0)
 
 
-def kernels_of(makers: Sequence[Maker], text: str, isa: Isa) -> list[Any]:
+def launches_of(makers: Sequence[Maker], text: str, isa: Isa) -> list[Launch]:
     """Those that write an output, by the forward pass and, if there is a maker for it, backward."""
     conv, (x,) = example(text)
     assert isinstance(conv, Conv)
-    found = list[Any]()
+    found = list[Launch]()
     for kind, maker, given in zip(
         ("forward", "backward"), makers, arrays_of(conv, x, BATCH), strict=False
     ):
         roles = {role: role for role in given}
         task = Task(kind, "c", conv, BATCH, (x,), conv.shape(x), True, roles)
-        found += [launch.kernel for launch in maker(isa).lower(task).launches]
-    return [kernel for kernel in found if isinstance(kernel, WRITERS)]
+        found += maker(isa).lower(task).launches
+    return writers(found)
+
+
+def writers(launches: Sequence[Launch]) -> list[Launch]:
+    """Those that write an output."""
+    return [launch for launch in launches if isinstance(launch.kernel, WRITERS)]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +99,11 @@ def test_processors_that_gain(
 @pytest.mark.usefixtures("all_are_large")
 @pytest.mark.parametrize(("makers", "text"), CASES)
 def test_stores_are_over_before_a_chunk_ends(makers: Makers, text: str) -> None:
-    kernels = kernels_of(makers, text, ZEN)
-    assert kernels
-    for kernel in kernels:
+    launches = launches_of(makers, text, ZEN)
+    assert launches
+    for launch in launches:
+        assert launch.arguments[-1] == 1
+        kernel: Any = launch.kernel
         code = llvm_text(kernel, ZEN)
         assert "!nontemporal" in code
         # The kernel's last instruction but the return.
@@ -115,8 +122,8 @@ def test_stores_are_over_before_a_chunk_ends(makers: Makers, text: str) -> None:
     ],
 )
 def test_parts_of_lines_and_of_sums_stay(maker: Maker, text: str) -> None:
-    written = kernels_of([maker], text, ZEN)
-    assert [kernel.past_caches for kernel in written] == [False]
+    (launch,) = launches_of([maker], text, ZEN)
+    assert launch.arguments[-1] == 0
 
 
 @pytest.mark.skipif(host().name != "avx512", reason="only AVX-512 writes past the caches")
@@ -130,14 +137,18 @@ def test_parts_of_lines_and_of_sums_stay(maker: Maker, text: str) -> None:
 def test_outputs_are_the_same(
     makers: Makers, text: str, by_position: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By the same kernels, which are told."""
     if by_position:
         monkeypatch.setattr(winograd_launches, "MOST_FILTERS", 0)
     (conv, (x,)), isa = example(text), replace(host(), outputs_past=True)
     assert isinstance(conv, Conv)
     before = run_both(makers, conv, x, isa)
-    assert not any(kernel.past_caches for kernel in kernels_of(makers, text, isa))
+    small = launches_of(makers, text, isa)
+    assert {launch.arguments[-1] for launch in small} == {0}
     monkeypatch.setattr(past_caches, "LARGE_OUTPUT", 0)
-    assert all(kernel.past_caches for kernel in kernels_of(makers, text, isa))
+    large = launches_of(makers, text, isa)
+    assert {launch.arguments[-1] for launch in large} == {1}
+    assert [launch.kernel for launch in large] == [launch.kernel for launch in small]
     for threads in (1, 2, 3):
         for found, expected in zip(run_both(makers, conv, x, isa, threads), before, strict=True):
             assert found is not None
@@ -162,7 +173,8 @@ def test_a_part_of_a_concat(maker: Maker, text: str) -> None:
     arrays, _ = arrays_of(conv, x, BATCH)
     roles = {role: role for role in arrays}
     task = Task("forward", "c", conv, BATCH, (x,), y, True, roles, {"part": (depth, front)})
-    assert any(getattr(k.kernel, "past_caches", False) for k in maker(isa).lower(task).launches)
+    (launch,) = writers(maker(isa).lower(task).launches)
+    assert launch.arguments[-1] == 1
     volume = np.full((BATCH, y.height, y.width, depth), 7, np.float32)
     found = run_task(task, maker(isa), {**arrays, "y": volume}, isa, threads=2)["y"]
     alone = Task("forward", "c", conv, BATCH, (x,), y, True, roles)
@@ -224,3 +236,25 @@ def test_what_norms_do_in_place_stays() -> None:
         inside = dataclasses.replace(task, roles={**task.roles, **roles})
         *_, last = next(iter(candidates_for(ZEN)(inside))).lower(inside).launches
         assert last.arguments[-1] == 0
+
+
+@pytest.mark.usefixtures("all_are_large")
+@pytest.mark.parametrize(("makers", "text"), CASES)
+@pytest.mark.parametrize("name", TARGETS)
+def test_other_processors_do_not_ask(makers: Makers, text: str, name: str) -> None:
+    for launch in launches_of(makers, text, target(name)):
+        assert launch.arguments[-1] == 0
+        assert "!nontemporal" not in llvm_text(launch.kernel, target(name))
+
+
+@pytest.mark.usefixtures("all_are_large")
+def test_what_is_pooled_stays() -> None:
+    """It is a quarter of the tiles."""
+    conv, (x,) = example("8x8x32 -> CONV3-32")
+    pool, _ = example("8x8x32 -> POOL")
+    roles = {role: role for role in ("x0", "w.w", "w.b", "y")}
+    y = conv.shape(x)
+    task = Task("forward", "c", conv, BATCH, (x,), y, True, roles, {"pool": pool})
+    (launch,) = writers(WinogradForward(ZEN).lower(task).launches)
+    assert launch.arguments[-1] == 0
+    assert "!nontemporal" not in llvm_text(launch.kernel, ZEN)

@@ -13,6 +13,9 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.rounding import multiple
 from striate.kernels.values import Operand, Pointer, Value, is_number
 
+CHAINS = 3
+"""Sums of squares that are formed side by side: a term of one waits for the term before it."""
+
 
 class Moments(Struct, frozen=True):
     """Where the moments of slices lie. A plan knows the numbers, a kernel reads the row.
@@ -75,7 +78,9 @@ class TileMoments(Struct, frozen=True):
     """Adds micro-tile after micro-tile to the moments of a slice, while its values are there.
 
     Until the last tile, means are kept relative to the slice's first pixel, so that a large common
-    part of them costs no accuracy.
+    part of them costs no accuracy. A tile's own sums are relative to its first row. From there,
+    squared differences add up to at most as many times those from the tile's mean as it has rows,
+    so that one follows from the other with a digit less than the values have.
 
     Attributes:
         e: the emitter.
@@ -115,22 +120,30 @@ class TileMoments(Struct, frozen=True):
         squares = e.select_pointer(begins, self.zeros, self.to + self.row)
         for v, column in enumerate(zip(*tile, strict=True)):
             at = v * e.lanes
-            origin = self.origin.vector(at)
-            shift = _sum(self._counted(column, origin, count)) * (1.0 / own)
-            apart = self._counted(column, origin + shift, count)
-            distance = shift - means.vector(at)
+            origin, apart = self.origin.vector(at), self._apart(column, count)
+            total_apart = _sum(apart)
+            shift = total_apart * (1.0 / own)
+            distance = (column[0] - origin) + shift - means.vector(at)
             mean = e.fma(distance, share, means.vector(at))
             between = distance * distance * (before * share)
-            inside = squares.vector(at) + _sum([value * value for value in apart])
+            within = e.maximum(e.fma(-total_apart, shift, self._squares(apart)), 0.0)
+            inside = squares.vector(at) + within
             self.to.store_vector(mean + e.select(ends, origin, 0.0), at)
             self.to.store_vector(inside + between, self.row + at)
 
-    def _counted(self, column: tuple[Value, ...], origin: Value, count: Operand) -> list[Value]:
-        """Differences from an origin; zeros behind the last row that counts."""
-        apart = [value - origin for value in column]
+    def _apart(self, column: tuple[Value, ...], count: Operand) -> list[Value]:
+        """Differences of the other rows from the first; zeros behind the last row that counts."""
+        apart = [value - column[0] for value in column[1:]]
         if is_number(count):
             return apart
-        return [self.e.select(count > r, value, 0.0) for r, value in enumerate(apart)]
+        return [self.e.select(count > r, value, 0.0) for r, value in enumerate(apart, 1)]
+
+    def _squares(self, values: list[Value]) -> Value:
+        """The sum of the squares."""
+        sums = [value * value for value in values[:CHAINS]]
+        for i, value in enumerate(values[CHAINS:]):
+            sums[i % CHAINS] = self.e.fma(value, value, sums[i % CHAINS])
+        return _sum(sums)
 
 
 def _sum(values: list[Value]) -> Value:

@@ -9,7 +9,7 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
 from striate.kernels.norm_slices import Cut, Slices
-from striate.kernels.past_caches import output_goes_past, write
+from striate.kernels.past_caches import either_way, output_goes_past, told, write
 from striate.kernels.sweeps import over_channels
 from striate.kernels.values import Operand, Value
 from striate.kernels.vector_loop import ask_ahead
@@ -56,7 +56,7 @@ class Standardise(NativeKernel, frozen=True):
 
             over_channels(e, cut.channels, self.tail, body)
 
-        _over_pixels(e, count, e.argument(12) if self.past_caches else None, pixel)
+        _over_pixels(e, count, told(e, self.past_caches, 12), pixel)
 
 
 class GradientSums(NativeKernel, frozen=True):
@@ -121,7 +121,7 @@ class StandardiseGradient(NativeKernel, frozen=True):
 
             over_channels(e, cut.channels, self.tail, body)
 
-        _over_pixels(e, count, e.argument(13) if self.past_caches else None, pixel)
+        _over_pixels(e, count, told(e, self.past_caches, 13), pixel)
 
 
 def _over_pixels(
@@ -129,15 +129,14 @@ def _over_pixels(
 ) -> None:
     """Write ``pixel(number, past)`` for so many pixels, and a second time for those of volumes that
     go past the caches, if some may."""
-    if past is None:
+
+    def pixels(past: bool) -> None:
         with e.loop(count) as number:
-            pixel(number, False)
-        return
-    with e.loop(e.select(past > 0, 0, count)) as number:
-        pixel(number, False)
-    with e.loop(e.select(past > 0, count, 0)) as number:
-        pixel(number, True)
-    e.order_stores()
+            pixel(number, past)
+
+    either_way(e, past, pixels)
+    if past is not None:
+        e.order_stores()
 
 
 class SumGradients(NativeKernel, frozen=True):

@@ -8,6 +8,9 @@ finds it in memory, where most of it would be anyway.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from llvmlite import ir
 
 from striate.kernels.emitter import Emitter
@@ -37,6 +40,27 @@ def output_goes_past(isa: Isa, size: int, y: str | At | int, pixel: int) -> bool
     start = y.offset if isinstance(y, At) else 0
     lines = pixel % LINE == 0 and start % (4 * LINE) == 0
     return isa.outputs_past and lines and size >= LARGE_OUTPUT
+
+
+def told(e: Emitter, may: bool, slot: int) -> Value | None:
+    """Whether a launch says in this slot that its output goes past the caches; None where a kernel
+    never writes it there. One that may ends its chunks with `Emitter.order_stores`."""
+    return e.argument(slot) > 0 if may else None
+
+
+def unless(e: Emitter, past: Value | None) -> AbstractContextManager[None]:
+    """What is only done where an output does not go past the caches, as `told`."""
+    return nullcontext() if past is None else e.when(past ^ True)
+
+
+def either_way(e: Emitter, past: Value | None, emit: Callable[[bool], None]) -> None:
+    """Emit what writes an output to the caches, and, if it may go past them, a second time what
+    writes it there; ``past`` is as `told`."""
+    with unless(e, past):
+        emit(False)
+    if past is not None:
+        with e.when(past):
+            emit(True)
 
 
 def write(e: Emitter, where: Pointer, value: Value, past: bool, lanes: int | None = None) -> None:

@@ -15,6 +15,7 @@ from striate.kernels.lattice import NUMBERS, Lattice
 from striate.kernels.memory_ops import fill
 from striate.kernels.micro_tile import LINE
 from striate.kernels.moments import Moments
+from striate.kernels.past_caches import told
 from striate.kernels.product_block import Block, Filters, Slice
 from striate.kernels.values import Value
 
@@ -30,7 +31,7 @@ class ProductConvolution(NativeKernel, frozen=True):
     positions in a block at most, channels, filters, slices of the channels, channels of a slice,
     parts that the blocks of filters are cut in, cells of a filter and of a row of it, values from
     one pixel of y to the next; then the `Lattice.arguments` of x, and of y and the mask; the
-    `Moments` of y, whose slices are the blocks, and their row.
+    `Moments` of y, whose slices are the blocks, and their row; whether y goes past the caches.
 
     One chunk is a few blocks of positions, which are whole micro-tiles, for one part of the
     filters.
@@ -46,8 +47,7 @@ class ProductConvolution(NativeKernel, frozen=True):
         adds: whether the sums start from what y holds.
         plus: whether what is in the place of the mask is added to the sums.
         moments: whether those of y are wanted.
-        past_caches: whether y, whose sums then begin and end with one slice, is written past them,
-            as `output_goes_past` says.
+        past_caches: whether y may be written past them, if its sums begin and end with one slice.
     """
 
     left: int
@@ -125,7 +125,8 @@ class ProductConvolution(NativeKernel, frozen=True):
         tables = e.room(self.columns, "i64"), e.room(self.columns + e.argument(8) * 2, "i64")
         moments = Moments(e.argument(SIZES + 2 * NUMBERS + 1), e.lanes)
         own = e.pointer(SIZES + 2 * NUMBERS) + number * moments.step
-        block = Block(e, self, first, count, *tables, (own, moments))
+        past = told(e, self.past_caches, SIZES + 2 * NUMBERS + 2)
+        block = Block(e, self, first, count, *tables, (own, moments), past)
         block.write_places(target, e.argument(SIZES - 1))
         if not self.every[0]:
             block.write_seen(source, following)

@@ -13,7 +13,7 @@ from striate.kernels.lattice import Lattice, copy_seen
 from striate.kernels.memory_ops import copy
 from striate.kernels.micro_tile import LINE, Stream, dot_products
 from striate.kernels.moments import Moments, TileMoments
-from striate.kernels.past_caches import write
+from striate.kernels.past_caches import either_way, unless, write
 from striate.kernels.values import Operand, Pointer, Value
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Block(Struct, frozen=True):
         seen: what the first cell sees at each position of this block and the next one, as an offset
             in x.
         moments: where those of the block go, and how they lie.
+        past: whether y goes past the caches; None where it never may.
     """
 
     e: Emitter
@@ -76,6 +77,7 @@ class Block(Struct, frozen=True):
     places: Pointer
     seen: Pointer
     moments: tuple[Pointer, Moments]
+    past: Value | None
 
     def panel(self, most: Value) -> Pointer:
         """The panel: private memory behind the tables, from a cache line's start on."""
@@ -183,11 +185,19 @@ class Block(Struct, frozen=True):
                     stores.append((value, where, lanes))
                     values[-1].append(value)
             # The last position may come several times: all of them must read what was there before.
-            for value, where, lanes in stores:
-                write(e, to.y + where, value, kernel.past_caches, lanes)
+            self._store(to.y, stores)
             if kernel.moments:
                 with e.when(sums.ends):
                     self._add_moments(values, to, k, tile)
+
+    def _store(self, y: Pointer, stores: list[tuple[Value, Value, int]]) -> None:
+        """Store vectors, or their first lanes, each at its place."""
+
+        def store(past: bool) -> None:
+            for value, where, lanes in stores:
+                write(self.e, y + where, value, past, lanes)
+
+        either_way(self.e, self.past, store)
 
     def _add_moments(self, values: list[list[Value]], to: Target, k: Value, tile: Value) -> None:
         """Add what a micro-tile has put to the moments of the block."""
@@ -203,13 +213,14 @@ class Block(Struct, frozen=True):
         wraps = tile + kernel.height >= self.count
         following = e.select(wraps, 0, tile + kernel.height)
         k = e.select(wraps, e.integer(kernel.columns), 0)
-        for r in range(kernel.height):
-            place = self.places.load(following + r) + k
-            for v in range(0, kernel.columns, LINE):
-                if not kernel.past_caches:
-                    e.prefetch(to.y + (place + v), level=2)
-                if kernel.plus or kernel.masked:
-                    e.prefetch(to.mask + (place + v), level=2)
+        rows = [self.places.load(following + r) + k for r in range(kernel.height)]
+        lines = [place + v for place in rows for v in range(0, kernel.columns, LINE)]
+        with unless(e, self.past):
+            for line in lines:
+                e.prefetch(to.y + line, level=2)
+        if kernel.plus or kernel.masked:
+            for line in lines:
+                e.prefetch(to.mask + line, level=2)
 
     def _ahead(self, filters: Filters, depth: Value, soon: _Soon, tile: Value) -> Stream:
         """What comes while a micro-tile is summed up: the next block's filters, and, in every

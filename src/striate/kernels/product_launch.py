@@ -85,7 +85,7 @@ class Product(Struct, frozen=True):
         """
         (channels, filters), columns = self.depths, self.isa.tile_columns
         (rows, across), (blocks, run, most) = self.window, self._blocks()
-        slices, width = self._slices()
+        (slices, width), (may, past) = self._slices(), self._past_caches(roles[3], adds)
         parts = max(1, min(quotient(CHUNKS, blocks), blocks_of(filters, columns) // 2))
         every = (self.source.is_every(self.window), self.target.is_every())
         kernel = ProductConvolution(
@@ -97,20 +97,23 @@ class Product(Struct, frozen=True):
             adds=adds,
             plus=plus,
             moments=moments != 0,
-            past_caches=slices == 1 and not adds and self._goes_past(roles[3]),
+            past_caches=may,
         )
         cut = (slices, width, parts, rows * across, across, self.pixel or filters)
         numbers = (self.positions, blocks, run, most, channels, filters, *cut)
         last = (*self.source.arguments, *self.target.arguments)
-        arguments = (*roles, *numbers, *last, moments, multiple(filters, self.isa.lanes))
+        arguments = (*roles, *numbers, *last, moments, multiple(filters, self.isa.lanes), past)
         return Launch(kernel, quotient(blocks, run) * parts, arguments, room=kernel.scratch(most))
 
-    def _goes_past(self, y: str | At | int) -> bool:
-        """Whether the output is written past the caches, if one slice makes its sums."""
-        filters = self.depths[1]
+    def _past_caches(self, y: str | At | int, adds: bool) -> tuple[bool, int]:
+        """Whether the output, in whole vectors, may be written past the caches, and whether it is:
+        not where cells or slices add to it one after the other."""
+        filters, (slices, _) = self.depths[1], self._slices()
         size, pixel = 4 * self.positions * filters, self.pixel or filters
         whole = self.window == (1, 1) and filters % self.isa.lanes == 0
-        return whole and output_goes_past(self.isa, size, y, pixel)
+        may = self.isa.outputs_past and whole and not adds
+        past = may and slices == 1 and output_goes_past(self.isa, size, y, pixel)
+        return may, int(past)
 
     @property
     def height(self) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.micro_tile import LINE, Stream
+from striate.kernels.past_caches import told
 from striate.kernels.rounding import quotient
 from striate.kernels.values import Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
@@ -29,8 +30,8 @@ SIZES = 14
 class WinogradConvolution(NativeKernel, frozen=True):
     """x, transformed filters, bias, y, signs or switches, tiles, micro-tiles that hold them, blocks
     that these are cut in, blocks of filters in a part, parts, filters, rows and columns of the
-    output, values from one of its pixels to the next, `Tiling.arguments`, and the switches of a
-    `Source` that is pooled.
+    output, values from one of its pixels to the next, `Tiling.arguments`, the switches of a
+    `Source` that is pooled, and whether y goes past the caches.
 
     One chunk is one block of tiles, which is whole micro-tiles, and one part of the filters.
     Where x is given transformed, it is what `TransformTiles` leaves.
@@ -40,7 +41,8 @@ class WinogradConvolution(NativeKernel, frozen=True):
         lanes: of a vector.
         given: whether x is transformed already.
         pooled: whether x is a pooled gradient.
-        filtering, columns, bias, relu, pool, past_caches: as in `OutputTransform`.
+        filtering, columns, bias, relu, pool: as in `OutputTransform`.
+        past_caches: whether y may be written past them.
         masked: whether there are signs of a mask.
     """
 
@@ -69,7 +71,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.filtering, self.columns, self.bias, self.relu, self.pool, self.past_caches
+        own = self.filtering, self.columns, self.bias, self.relu, self.pool
         return OutputTransform(*own, far=False)
 
     def emit(self, e: Emitter) -> None:
@@ -91,8 +93,9 @@ class WinogradConvolution(NativeKernel, frozen=True):
             volume = Source.read(e, 0, SIZES + NUMBERS if self.pooled else None)
             whole = e.integer(0), channels
             transform_tiles(e, tiling, (volume, data), some, whole, panels, room)
+        past = told(e, self.past_caches, SIZES + NUMBERS + 1)
         signs = Signs.of(e, to.mask, (height, width, pixel)) if self.masked else None
-        size = channels * (positions * self.columns)
+        size, products = channels * (positions * self.columns), (e.scratch, own.position)
         first_block, blocks = e.chunk % parts * part, (depth + (self.columns - 1)) // self.columns
         last_block = e.integer_minimum(first_block + part, blocks)
         with e.loop(last_block, start=first_block) as number:
@@ -100,7 +103,7 @@ class WinogradConvolution(NativeKernel, frozen=True):
             self._multiply(e, factors, (panels, own), (count, channels))
             k = number * self.columns
             wanted = e.integer_minimum(depth - k, self.columns)
-            output, products = Output(height, width, pixel, k, wanted), (e.scratch, own.position)
+            output = Output(height, width, pixel, k, wanted, past)
             self._transform.emit(e, tiling, some, products, to, output, between, signs)
         if self.past_caches:
             e.order_stores()

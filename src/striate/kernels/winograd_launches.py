@@ -74,11 +74,11 @@ def convolution(
     """
     isa, cut, y = sizes.isa, sizes.cut, sizes.y
     apart, size = pixel or y.channels, 4 * sizes.batch * int(y.values)
-    past = pool is None and output_goes_past(isa, size, roles[2], apart)
-    ending = roles[1] != 0, relu, pool, past
-    volume = (y.channels, y.height, y.width, apart)
+    past = int(pool is None and output_goes_past(isa, size, roles[2], apart))
+    ending = roles[1] != 0, relu, pool, isa.outputs_past and pool is None
+    volume = (y.channels, y.height, y.width, apart, *cut.arguments)
     if sizes.by_position:
-        return _by_position(sizes, roles, filters, ending, volume)
+        return _by_position(sizes, roles, filters, ending, volume, past)
     x, *others, switches = roles
     before, scratch = [filters.launch()], {PACKED: filters.transformed}
     if sizes.given:
@@ -88,7 +88,7 @@ def convolution(
     own = cut.filtering, sizes.height, isa.tile_columns, isa.lanes, *ending
     masked = others[-1] != 0 and pool is None
     kernel = WinogradConvolution(*own, masked, sizes.given, switches != 0)
-    arguments = (x, f"scratch.{PACKED}", *others, *sizes.blocks, *volume, *cut.arguments, switches)
+    arguments = (x, f"scratch.{PACKED}", *others, *sizes.blocks, *volume, switches, past)
     room = kernel.scratch(sizes.channels, sizes.room)
     main = Launch(kernel, sizes.chunks, arguments, room=room)
     return (*before, main), scratch
@@ -100,6 +100,7 @@ def _by_position(
     filters: Filters,
     ending: tuple[bool, bool, TilePool | None, bool],
     volume: tuple[int, ...],
+    past: int,
 ) -> Launches:
     """Transforms, products, and transforms back, each over everything."""
     isa, cut, room = sizes.isa, sizes.cut, sizes.all_room
@@ -119,7 +120,7 @@ def _by_position(
         multiply,
         Launch(
             *(back, quotient(sizes.tiles, share)),
-            (*to, sizes.tiles, share, room, *volume, *cut.arguments),
+            (*to, sizes.tiles, share, room, *volume, past),
         ),
     )
     return launches, scratch

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.conv_direct import Target
 from striate.kernels.emitter import Emitter
 from striate.kernels.grid import Place
 from striate.kernels.memory_ops import copy
-from striate.kernels.past_caches import write
+from striate.kernels.past_caches import either_way, told, write
 from striate.kernels.values import Operand, Pointer, Value
 from striate.kernels.winograd_matrices import Filtering
 from striate.kernels.winograd_pool import TilePool
 from striate.kernels.winograd_signs import SPARE, Signs
-from striate.kernels.winograd_tiles import AHEAD, Tiling
+from striate.kernels.winograd_tiles import AHEAD, NUMBERS, Tiling
 from striate.kernels.winograd_transform import Load, transform
 from striate.kernels.winograd_volumes import Panels
 
@@ -24,23 +25,26 @@ SIZES = 11
 
 class Output(Struct, frozen=True):
     """The volume that tiles are put in, values from one of its pixels to the next, a block's first
-    filter, and how many of it are wanted."""
+    filter, and how many of it are wanted; whether the volume goes past the caches, or None where it
+    never may."""
 
     height: Value
     width: Value
     pixel: Value
     first: Value
     wanted: Value
+    past: Value | None
 
 
 class Destination(Struct, frozen=True):
     """Where a tile goes, what is asked for meanwhile, values from one line and from one pixel to
-    the next."""
+    the next, and whether it goes past the caches."""
 
     start: Pointer
     ahead: Pointer
     line: Value
     pixel: Value
+    past: bool = False
 
 
 class Edge(Struct, frozen=True):
@@ -59,7 +63,6 @@ class OutputTransform(Struct, frozen=True):
         columns: filters in a block.
         bias: whether the sums get a bias.
         relu: whether max(0, .) follows.
-        past_caches: whether the output goes past them, as `output_goes_past` says.
         far: whether products come from memory, which is asked for ahead, not from a cache.
         pool: what happens to the output, if anything; it is then what a 2x2 POOL leaves of it, and
             in place of the mask come its switches, if they are wanted.
@@ -70,7 +73,6 @@ class OutputTransform(Struct, frozen=True):
     bias: bool
     relu: bool
     pool: TilePool | None
-    past_caches: bool
     far: bool
 
     def room(self, lanes: int) -> int:
@@ -171,7 +173,11 @@ class OutputTransform(Struct, frozen=True):
             e.select(whole, output.width * output.pixel, out * self.columns),
             e.select(whole, output.pixel, self.columns),
         )
-        self._transform(e, products, (bias, signs), own, between)
+
+        def emit(past: bool) -> None:
+            self._transform(e, products, (bias, signs), replace(own, past=past), between)
+
+        either_way(e, output.past, emit)
         with e.when(whole ^ True):
             self._copy_edge(e, y + start, corner, edge)
 
@@ -190,14 +196,14 @@ class OutputTransform(Struct, frozen=True):
 
             def store(i: Value, j: int, value: Value) -> None:
                 place = i * to.line + to.pixel * j + v
-                if not self.past_caches:
+                if not to.past:
                     e.prefetch(to.ahead + place)
                 total = value if offset is None else value + offset
                 total = e.maximum(total, 0.0) if self.relu else total
                 if signs is not None:
                     kept = signs.positive(e, self.filtering, i, j)
                     total = e.select(kept, total, 0.0)
-                write(e, to.start + place, total, self.past_caches)
+                write(e, to.start + place, total, to.past)
 
             matrix = self.filtering.matrices.output
             transform(e, matrix, self._load(e, products, v), store, between)
@@ -224,11 +230,13 @@ class OutputTransform(Struct, frozen=True):
 class TransformOutputs(NativeKernel, frozen=True):
     """Products in `Panels`, bias, y, signs or switches, tiles, tiles in a chunk, room of the
     panels, filters, rows and columns of the output, values from one of its pixels to the next,
-    `Tiling.arguments`. It is the same kernel with signs and without.
+    `Tiling.arguments`, whether y goes past the caches. It is the same kernel with signs and
+    without.
 
     Attributes:
-        filtering, columns, bias, relu, pool, past_caches: as in `OutputTransform`.
+        filtering, columns, bias, relu, pool: as in `OutputTransform`.
         lanes: of a vector.
+        past_caches: whether y may be written past them.
     """
 
     filtering: Filtering
@@ -241,7 +249,7 @@ class TransformOutputs(NativeKernel, frozen=True):
 
     @property
     def _transform(self) -> OutputTransform:
-        own = self.filtering, self.columns, self.bias, self.relu, self.pool, self.past_caches
+        own = self.filtering, self.columns, self.bias, self.relu, self.pool
         return OutputTransform(*own, far=True)
 
     @property
@@ -255,7 +263,7 @@ class TransformOutputs(NativeKernel, frozen=True):
         tiling = Tiling.read(e, SIZES, self.filtering)
         panels, first = Panels(room, self.columns, self.filtering.positions), e.chunk * share
         some = first, e.integer_minimum(tiles - first, share)
-        signs = None
+        signs, past = None, told(e, self.past_caches, SIZES + NUMBERS)
         if self.pool is None:
             ones = e.room(self._transform.room(e.lanes), "u16")
             mask = e.argument(3) > 0, to.mask
@@ -263,7 +271,7 @@ class TransformOutputs(NativeKernel, frozen=True):
         with e.loop(filters, step=self.columns) as k:
             source = products + (k // self.columns * panels.panel + first * self.columns)
             wanted = e.integer_minimum(filters - k, self.columns)
-            output = Output(height, width, pixel, k, wanted)
+            output = Output(height, width, pixel, k, wanted, past)
             place = source, panels.position
             self._transform.emit(e, tiling, some, place, to, output, e.scratch, signs)
         if self.past_caches:
