@@ -18,6 +18,7 @@ from striate.kernels.batch_norm import (
 from striate.kernels.conv_depthwise import DepthwiseBackward, DepthwiseForward
 from striate.kernels.conv_filter_gradient import DirectBackward
 from striate.kernels.conv_forward import DirectForward
+from striate.kernels.conv_phases import PhasesBackward, PhasesForward
 from striate.kernels.conv_product import ProductBackward, ProductForward
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.kernels.elementwise import (
@@ -64,8 +65,12 @@ from striate.layers import (
 from striate.plan import Candidate, Task
 
 CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]] = {
-    ("forward", Conv): (DirectForward, ProductForward, WinogradForward, DepthwiseForward),
-    ("backward", Conv): (DirectBackward, ProductBackward, WinogradBackward, DepthwiseBackward),
+    ("forward", Conv): (
+        *(DirectForward, ProductForward, WinogradForward, PhasesForward, DepthwiseForward),
+    ),
+    ("backward", Conv): (
+        *(DirectBackward, ProductBackward, WinogradBackward, PhasesBackward, DepthwiseBackward),
+    ),
     ("forward", Pool): (only("pooling", lower_pool),),
     ("backward", Pool): (only("pooling", lower_pool_backward),),
     ("forward", BatchNorm): (only("batch norm", lower_batch_norm),),
@@ -107,13 +112,13 @@ CANDIDATES: dict[tuple[str, type | None], tuple[Callable[[Isa], Candidate], ...]
 for: their key is (kind, None)."""
 
 
-INTO_PARTS = (DirectForward, ProductForward, WinogradForward, DepthwiseForward)
+INTO_PARTS = (DirectForward, ProductForward, WinogradForward, PhasesForward, DepthwiseForward)
 """Candidates that can write their output in a range of the channels of a larger volume."""
 
 POOLING = (WinogradForward, WinogradBackward)
 """Candidates that can pool their output before it is written, or read its pooled gradient."""
 
-INEXACT = (WinogradForward, WinogradBackward)
+INEXACT = (WinogradForward, WinogradBackward, PhasesForward, PhasesBackward)
 """Candidates whose rounding error is larger than that of plain sums of products."""
 
 

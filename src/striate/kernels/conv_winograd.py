@@ -1,5 +1,5 @@
-"""CONV by Winograd's minimal filtering, where it applies: 3x3 and 5x5 filters at stride 1, and 3x3
-filters at stride 2."""
+"""CONV by Winograd's minimal filtering, where it applies: filters of 3x3 to 5x5 at stride 1, and
+3x3 filters at stride 2."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from striate.plan import SWITCHES, Lowering, Task
 
 FILTERINGS = {
     ((3, 3), (1, 1)): (Filtering(4, 3), Filtering(5, 3), Filtering(6, 3)),
+    ((4, 4), (1, 1)): (Filtering(5, 4), Filtering(4, 4)),
     ((5, 5), (1, 1)): (Filtering(4, 5),),
     ((3, 3), (2, 2)): (Filtering(4, 3, 2),),
 }
@@ -58,7 +59,7 @@ def unfit(conv: Conv) -> str | None:
     """Why a CONV cannot be done this way, or None."""
     window = conv.window
     if window.size not in {size for size, _ in FILTERINGS} or window.dilation != (1, 1):
-        return "the filters are not 3x3 or 5x5"
+        return "the filters are not 3x3, 4x4 or 5x5"
     if (window.size, window.stride) not in FILTERINGS:
         return "the stride is not 1, or 2 for 3x3 filters"
     if conv.groups != 1:
@@ -155,13 +156,14 @@ class WinogradForward(Struct, frozen=True):
         return self._quickest(task)[0] + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
-        return with_norm(self.isa, task, self._lower)
+        return with_norm(self.isa, task, self.convolve)
 
     def _quickest(self, task: Task) -> tuple[float, Sizes]:
         (x,), (top, _, left, _) = task.inputs, task.what.window.sides
         return _quickest(self.isa, task, (x, task.output, (top, left)), task.training)
 
-    def _lower(self, task: Task) -> Lowering:
+    def convolve(self, task: Task) -> Lowering:
+        """The lowering without what a BATCHNORM behind the CONV asks for."""
         conv, (x,), (_, sizes) = task.what, task.inputs, self._quickest(task)
         own = sizes.cut.filtering, conv.filters, x.channels
         filters = Filters(self.isa, *own, flipped=False, prepared=not task.training)

@@ -30,7 +30,7 @@ BYTES = 2
 
 def signs_fit(conv: Conv) -> bool:
     """Whether the middles of patches are the tiles of the input."""
-    return set(conv.window.sides) == {conv.window.size[0] // 2}
+    return {2 * side for side in conv.window.sides} == {conv.window.size[0] - 1}
 
 
 def signs_bytes(isa: Isa, batch: int, x: Shape) -> int:
