@@ -10,17 +10,115 @@ same of a batch of filters without padding. A CONV of x' with w' at stride 1 giv
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from striate.kernels.base import NativeKernel
 from striate.kernels.emitter import Emitter
 from striate.kernels.memory_ops import copy, fill
 from striate.kernels.rounding import multiple, quotient
-from striate.kernels.values import Pointer, Value
+from striate.kernels.values import Operand, Pointer, Value
 from striate.layers import Conv, Shape
 from striate.plan import Launch
 
 CHUNKS = 16
 """Wanted chunks."""
+
+
+class Runs(Struct, frozen=True):
+    """How the rows of a target follow from those of a source, run by run.
+
+    A row of the target has a pixel for each of its columns, and that has a run of each of some
+    lines, which are rows of the source, one after the other, and then zeros. A plan knows the
+    numbers, a kernel reads them from its launch.
+
+    Attributes:
+        rows, row: of an image of the target, and values in one.
+        height, width: rows of an image of the source, and values in one.
+        top, left: rows, and values, of padding in front of the source.
+        lines: that a row is made of.
+        step: rows of the source from these to the next lines.
+        shared: rows that are made of the same lines.
+        skip: values of a line that each of them starts behind the one before.
+        columns: pixels of a row.
+        run: values of a line that a pixel has.
+        apart: values from one run to the next in a line.
+        depth: values from one pixel to the next in the target.
+    """
+
+    rows: Operand
+    row: Operand
+    height: Operand
+    width: Operand
+    top: Operand
+    left: Operand
+    lines: Operand
+    step: Operand
+    shared: Operand
+    skip: Operand
+    columns: Operand
+    run: Operand
+    apart: Operand
+    depth: Operand
+
+    @classmethod
+    def read(cls, e: Emitter, slot: int) -> Runs:
+        """Those whose numbers stand from this slot on."""
+        return cls(*(e.argument(slot + i) for i in range(len(cls.__struct_fields__))))
+
+    def room(self, lanes: int) -> Operand:
+        """Floats of private memory for a row and its lines."""
+        return self.lines * self.line(lanes) + self.columns * self.depth + lanes
+
+    def line(self, lanes: int) -> Operand:
+        """Floats of private memory for a line."""
+        return self.columns * self.apart + lanes
+
+    def launch(self, images: int, roles: tuple[str, str], lanes: int, prepare: bool) -> Launch:
+        """From the source to the target, of so many images."""
+        rows = images * self.rows
+        share = quotient(rows, CHUNKS)
+        arguments = (*roles, rows, share, *astuple(self))
+        chunks, room = quotient(rows, share), 4 * self.room(lanes)
+        return Launch(CopyRuns(), chunks, arguments, prepare=prepare, room=room)
+
+
+class CopyRuns(NativeKernel, frozen=True):
+    """Source, target, rows of the target in all images, rows in a chunk, the numbers of `Runs`.
+
+    One chunk is some rows. Each is put together in private memory, where whole vectors may reach
+    into what is written next.
+    """
+
+    def emit(self, e: Emitter) -> None:
+        runs = Runs.read(e, 4)
+        first, line = e.chunk * e.argument(3), runs.line(e.lanes)
+        stop = e.integer_minimum(first + e.argument(3), e.argument(2))
+        together = e.scratch + runs.lines * line
+        with e.loop(stop, start=first) as number:
+            with e.loop(runs.lines) as i:
+                self._read(e, runs, number, i, e.scratch + i * line)
+            with e.loop(runs.columns) as j:
+                pixel = together + j * runs.depth
+                with e.loop(runs.lines) as i, e.loop(runs.run, step=e.lanes) as c:
+                    source = e.scratch + (i * line + j * runs.apart + c)
+                    pixel.store_vector(source.vector(), i * runs.run + c)
+                with e.loop(runs.depth, start=runs.lines * runs.run, step=e.lanes) as c:
+                    pixel.store_vector(e.splat(0.0), c)
+            copy(e, e.pointer(1) + number * runs.row, together, runs.row)
+
+    def _read(self, e: Emitter, runs: Runs, number: Value, line: Value, to: Pointer) -> None:
+        """A line of a row, with its padding, as long as the row needs it."""
+        image, own = number // runs.rows, number % runs.rows
+        row, skipped = (
+            own // runs.shared * runs.step + line - runs.top,
+            own % runs.shared * runs.skip,
+        )
+        length = runs.columns * runs.apart
+        fill(e, to, length)
+        count = e.integer_minimum(length - runs.left, runs.width - skipped)
+        with e.when((row >= 0) & (row < runs.height)):
+            source = (image * runs.height + row) * runs.width + skipped
+            copy(e, to + runs.left, e.pointer(0) + source, count)
 
 
 class Phases(Struct, frozen=True):
@@ -52,10 +150,15 @@ class Phases(Struct, frozen=True):
         return quotient(self.size, self.stride)
 
     @property
+    def run(self) -> int:
+        """Values of a row of a square."""
+        return self.stride * self.x.channels
+
+    @property
     def volume(self) -> Shape:
         """x', as much of it as the filters see."""
         y, more = self.conv.shape(self.x), self.taps - 1
-        depth = multiple(self.stride**2 * self.x.channels, self.lanes)
+        depth = multiple(self.stride * self.run, self.lanes)
         return Shape(y.height + more, y.width + more, depth)
 
     @property
@@ -65,109 +168,33 @@ class Phases(Struct, frozen=True):
 
     def of_volume(self, batch: int, x: str, to: str) -> Launch:
         """The launch that makes x' of a batch."""
-        (top, _, left, _), goal = self.conv.window.sides, self.volume
-        return self._launch(batch, (self.x, goal), (top, left), (x, to))
+        top, _, left, _ = self.conv.window.sides
+        runs = self._to_phases(self.x, self.volume, (top, left))
+        return runs.launch(batch, (x, to), self.lanes, prepare=False)
 
     def of_filters(self, w: str, to: str, prepare: bool) -> Launch:
         """The launch that makes w', once for all calls if it is prepared."""
         cells = Shape(self.size, self.size, self.x.channels)
         goal = Shape(self.taps, self.taps, self.volume.channels)
-        return self._launch(self.conv.filters, (cells, goal), (0, 0), (w, to), prepare)
+        runs = self._to_phases(cells, goal, (0, 0))
+        return runs.launch(self.conv.filters, (w, to), self.lanes, prepare)
 
     def of_gradient(self, source: str, dw: str) -> Launch:
         """The launch that takes the gradient of w from that of w'."""
-        rows = self.conv.filters * self.size
-        share = quotient(rows, CHUNKS)
-        sizes = self.size, self.stride, self.taps, self.x.channels, self.volume.channels
-        return Launch(FromPhases(), quotient(rows, share), (source, dw, rows, share, *sizes))
+        taps, depth = self.taps, self.volume.channels
+        runs = Runs(
+            *(self.size, self.size * self.x.channels, taps, taps * depth, 0, 0),
+            *(1, 1, self.stride, self.run),
+            *(taps, self.run, depth, self.run),
+        )
+        return runs.launch(self.conv.filters, (source, dw), self.lanes, prepare=False)
 
-    def _launch(
-        self,
-        count: int,
-        shapes: tuple[Shape, Shape],
-        before: tuple[int, int],
-        roles: tuple[str, str],
-        prepare: bool = False,
-    ) -> Launch:
-        """From so many volumes of one shape, with padding in front, to those of the other."""
-        source, goal = shapes
-        rows = count * goal.height
-        share = quotient(rows, CHUNKS)
-        sizes = (source.height, source.width, source.channels, *before)
-        numbers = (rows, share, self.stride, *sizes, goal.height, goal.width, goal.channels)
-        line = self.stride * goal.width * source.channels + self.lanes
-        chunks, room = quotient(rows, share), 4 * self.stride * line
-        return Launch(ToPhases(), chunks, (*roles, *numbers), prepare=prepare, room=room)
-
-
-class ToPhases(NativeKernel, frozen=True):
-    """x, x', rows of x' in all images, rows in a chunk, stride, rows, columns and channels of x,
-    rows and columns of padding in front of it, rows, columns and channels of x'.
-
-    One chunk is some rows of x'. The rows of x that each is made of are copied to private memory
-    with their padding before, so that a pixel's part of them is one run.
-    """
-
-    def emit(self, e: Emitter) -> None:
-        source = _Source(e, *(e.argument(i) for i in range(4, 10)))
-        rows, columns, depth = (e.argument(i) for i in range(10, 13))
-        first, stride = e.chunk * e.argument(3), source.stride
-        stop = e.integer_minimum(first + e.argument(3), e.argument(2))
-        run = stride * source.channels
-        line = columns * run + e.lanes
-        with e.loop(stop, start=first) as number:
-            image, row = number // rows, number % rows
-            with e.loop(stride) as a:
-                place = e.scratch + a * line
-                source.read(e.pointer(0), image, row * stride + a, place, columns * run)
-            to, last = e.pointer(1) + number * columns * depth, columns - 1
-            # Whole vectors reach into what is written next, but not behind the last pixel.
-            with e.loop(last) as j:
-                pixel = to + j * depth
-                with e.loop(stride) as a, e.loop(run, step=e.lanes) as c:
-                    values = (e.scratch + (a * line + j * run + c)).vector()
-                    pixel.store_vector(values, a * run + c)
-                with e.loop(depth, start=stride * run, step=e.lanes) as c:
-                    pixel.store_vector(e.splat(0.0), c)
-            pixel, behind = to + last * depth, stride * run
-            with e.loop(stride) as a:
-                copy(e, pixel + a * run, e.scratch + (a * line + last * run), run)
-            fill(e, pixel + behind, depth - behind)
-
-
-class _Source(Struct, frozen=True):
-    """What phases are taken from: the stride, a volume's size, and the padding in front of it."""
-
-    e: Emitter
-    stride: Value
-    height: Value
-    width: Value
-    channels: Value
-    top: Value
-    left: Value
-
-    def read(self, x: Pointer, image: Value, row: Value, to: Pointer, count: Value) -> None:
-        """So many values of a row, which is counted from the padding on: with the padding."""
-        e, depth, row = self.e, self.channels, row - self.top
-        fill(e, to, count)
-        before = self.left * depth
-        own = e.integer_minimum(count - before, self.width * depth)
-        with e.when((row >= 0) & (row < self.height)):
-            copy(e, to + before, x + (image * self.height + row) * self.width * depth, own)
-
-
-class FromPhases(NativeKernel, frozen=True):
-    """dw', dw, rows of all filters, rows in a chunk, rows of a filter, stride, rows of w', channels
-    of x and of x'. One chunk is some rows of dw [K, F, F, C]."""
-
-    def emit(self, e: Emitter) -> None:
-        size, stride, taps, channels, depth = (e.argument(i) for i in range(4, 9))
-        first, run = e.chunk * e.argument(3), stride * channels
-        stop = e.integer_minimum(first + e.argument(3), e.argument(2))
-        with e.loop(stop, start=first) as number:
-            k, i = number // size, number % size
-            source = e.pointer(0) + ((k * taps + i // stride) * taps * depth + i % stride * run)
-            to, line = e.pointer(1) + number * size * channels, size * channels
-            with e.loop(taps) as v:
-                count = e.integer_minimum(line - v * run, run)
-                copy(e, to + v * run, source + v * depth, count)
+    def _to_phases(self, source: Shape, goal: Shape, before: tuple[int, int]) -> Runs:
+        """From volumes of one shape, with padding in front, to their phases."""
+        width, (top, left) = source.width * source.channels, before
+        padding = top, left * source.channels
+        return Runs(
+            *(goal.height, goal.width * goal.channels, source.height, width, *padding),
+            *(self.stride, self.stride, 1, 0),
+            *(goal.width, self.run, self.run, goal.channels),
+        )
