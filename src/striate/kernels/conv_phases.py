@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from msgspec import Struct
 
-from striate.kernels.conv_norm import with_norm
+from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.conv_winograd import FILTERINGS, WinogradBackward, WinogradForward
 from striate.kernels.isa import Isa
 from striate.kernels.phases import Phases
@@ -17,8 +17,11 @@ from striate.plan import At, Launch, Lowering, Task
 
 VOLUME, FILTERS, GRADIENT = "phases", "filter_phases", "gradient_phases"
 """Scratch buffers: x', w' and the gradient of w'; see `Phases`."""
-BYTES_PER_SECOND = 4e9
-"""That a core writes of x'."""
+BYTES_PER_SECOND = 5e9
+"""That a core writes of x' and w', or reads of the gradient of w'."""
+FORWARD, BACKWARD = 0.8, 0.7
+"""Of the time that Winograd's estimate says, beside that of direct convolution, which at a stride
+takes longer than it says."""
 
 
 def unfit(task: Task) -> str | None:
@@ -74,8 +77,10 @@ class PhasesForward(Struct, frozen=True):
         return unfit(task)
 
     def cost(self, task: Task) -> float:
-        winograd = WinogradForward(self.isa).cost(at_stride_one(self.isa, task))
-        return winograd + _copy_seconds(self.isa, task)
+        phases, moments = phases_of(self.isa, task), pass_seconds(task)
+        winograd = WinogradForward(self.isa).cost(at_stride_one(self.isa, task)) - moments
+        filters = phases.filter_values if task.training else 0
+        return FORWARD * winograd + _copy_seconds(phases, task.batch, filters) + moments
 
     def lower(self, task: Task) -> Lowering:
         return with_norm(self.isa, task, self._lower)
@@ -109,8 +114,9 @@ class PhasesBackward(Struct, frozen=True):
         return unfit(task)
 
     def cost(self, task: Task) -> float:
+        phases = phases_of(self.isa, task)
         winograd = WinogradBackward(self.isa).cost(at_stride_one(self.isa, task))
-        return winograd + _copy_seconds(self.isa, task)
+        return BACKWARD * winograd + _copy_seconds(phases, task.batch, phases.filter_values)
 
     def lower(self, task: Task) -> Lowering:
         phases = phases_of(self.isa, task)
@@ -125,6 +131,6 @@ class PhasesBackward(Struct, frozen=True):
         return Lowering(launches, scratch=scratch)
 
 
-def _copy_seconds(isa: Isa, task: Task) -> float:
-    """What it takes to write x'."""
-    return 4 * task.batch * phases_of(isa, task).volume.values / BYTES_PER_SECOND
+def _copy_seconds(phases: Phases, batch: int, filters: int) -> float:
+    """What it takes to copy x' of a batch, and so many values of filters."""
+    return 4 * (batch * phases.volume.values + filters) / BYTES_PER_SECOND
