@@ -140,17 +140,18 @@ class Products(Struct, frozen=True):
         shape: tuple[int, int],
         ahead: Stream | None = None,
     ) -> None:
-        e, vectors = self.e, range(0, shape[1], self.e.lanes)
-        places = [to.start + to.row * r for r in range(shape[0])]
-        before = [e.select_pointer(self.begins, self.zeros, place) for place in places]
-        starts = [[place.vector(v) for v in vectors] for place in before]
-        columns = self.panels.columns
+        """One micro-tile. What was summed up before is added at the end: the more tiles one sum goes
+        over, the more it rounds."""
+        e, vectors, columns = self.e, range(0, shape[1], self.e.lanes), self.panels.columns
+        starts = [[e.splat(0.0) for _ in vectors] for _ in range(shape[0])]
         totals = sum_products(
             e, (gradients, patches), (self.tiles, columns), starts, columns, ahead
         )
-        for place, line in zip(places, totals, strict=True):
+        for r, line in enumerate(totals):
+            place = to.start + to.row * r
+            before = e.select_pointer(self.begins, self.zeros, place)
             for v, total in zip(vectors, line, strict=True):
-                place.store_vector(total, v)
+                place.store_vector(before.vector(v) + total, v)
 
     def add_biases(self, sums: Pointer, filtering: Filtering, row: int) -> None:
         """Add up the transformed gradients where they are the sums of tiles: in this row of the
