@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from msgspec import Struct
 
 from striate.kernels.conv_norm import MOMENTS, gives_statistics, pass_seconds, with_norm
@@ -143,7 +145,7 @@ class ProductBackward(Struct, frozen=True):
         bounded = source.is_bounded(conv.window.size)
         kernel = ProductGradient(
             *(
-                x.channels % rows,
+                _left(self.isa, x.channels),
                 source.is_every(conv.window.size),
                 bounded,
                 GRADIENT_BLOCK,
@@ -157,6 +159,15 @@ class ProductBackward(Struct, frozen=True):
         main = Launch(kernel, parts * chunks, roles + numbers, room=room)
         total, size = sum_slices(conv, x.channels * conv.window.cells, columns, parts)
         return (main, total), {"partial": size}
+
+
+def _left(isa: Isa, channels: int) -> tuple[int, ...]:
+    """Channels that there may be behind the last whole micro-tile: all kinds of layers with whole
+    vectors of them share a kernel."""
+    rows, unit = isa.tile_rows, gcd(isa.tile_rows, isa.lanes)
+    if channels % unit == 0:
+        return tuple(range(unit, rows, unit))
+    return (channels % rows,)
 
 
 def _slices_taken(conv: Conv, x: Shape, slices: int, filters: int, shares: int) -> int:

@@ -41,14 +41,14 @@ class ProductGradient(NativeKernel, frozen=True):
     micro-tiles.
 
     Attributes:
-        left: channels behind the last whole micro-tile.
+        left: how many channels there may be behind the last whole micro-tile.
         every: whether the positions are the pixels of x.
         bounded: whether cells may lie in the padding of x.
         block: positions that are summed in registers.
         columns: filters in a block.
     """
 
-    left: int
+    left: tuple[int, ...]
     every: bool
     bounded: bool
     block: int
@@ -160,9 +160,9 @@ class ProductGradient(NativeKernel, frozen=True):
             factors, shape = (block.panel(c // rows), dy), (rows, self.columns)
             stream = ahead.stream(turn + c // rows)
             add_products(e, factors, to + c * self.columns, terms, shape, stream)
-        if self.left:
-            with e.when(whole < depth):
-                factors, shape = (block.panel(whole // rows), dy), (self.left, self.columns)
+        for left in self.left:
+            with e.when((depth - whole).equals(left)):
+                factors, shape = (block.panel(whole // rows), dy), (left, self.columns)
                 stream = ahead.stream(turn + whole // rows)
                 add_products(e, factors, to + whole * self.columns, terms, shape, stream)
 
