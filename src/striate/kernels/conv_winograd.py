@@ -86,7 +86,8 @@ def unpooled(isa: Isa, task: Task) -> str | None:
 
 def _strided(task: Task) -> bool:
     """Whether a CONV's task has a stride."""
-    return task.what.window.stride != (1, 1)
+    stride: tuple[int, int] = task.what.window.stride
+    return stride != (1, 1)
 
 
 def _macs(isa: Isa, filtering: Filtering, x: Shape, y: Shape) -> float:

@@ -183,9 +183,10 @@ def minimal(m: int, r: int) -> Minimal:
     n = m + r - 1
     if 1 in (m, r):
         identity = tuple(tuple(float(i == j) for j in range(n)) for i in range(n))
-        ones = ((1.0,) * n,)
-        output, filters = (identity, _transposed(ones)) if r == 1 else (ones, identity)
-        return Minimal(output, filters, identity)
+        ones: Matrix = ((1.0,) * n,)
+        if r == 1:
+            return Minimal(identity, _transposed(ones), identity)
+        return Minimal(ones, identity, identity)
     points = POINTS[n]
     scales = [_product([p - q for q in points if q != p]) for p in points]
     output = [[p**i for p in points] + [Fraction(i == m - 1)] for i in range(m)]
