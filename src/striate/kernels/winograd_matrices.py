@@ -91,6 +91,11 @@ class Filtering(Struct, frozen=True):
         return Minimal(output, filters, self._data(phases))
 
     @property
+    def alike(self) -> Filtering:
+        """That which transforms filters, and multiplies, as this one does."""
+        return Filtering(self._each, self.filter, self._phases)
+
+    @property
     def gradient(self) -> Minimal:
         """For the gradient of a filter: it is what comes out, and tiles are what filters."""
         phases = [minimal(taps, self.tile) for taps in self._taps]
