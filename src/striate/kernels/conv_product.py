@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from msgspec import Struct
 
 from striate.kernels.conv_norm import MOMENTS, gives_statistics, pass_seconds, with_norm
@@ -140,23 +142,24 @@ class ProductBackward(Struct, frozen=True):
         taken = _slices_taken(conv, x, slices, shared * columns, parts * quotient(blocks, shared))
         chunks = quotient(blocks, shared) * conv.window.cells * slices // taken
         parts = max(1, min(positions // LEAST_PART, quotient(CHUNKS, chunks)))
-        bounded = source.is_bounded(conv.window.size)
-        kernel = ProductGradient(
-            *(
-                x.channels % rows,
-                source.is_every(conv.window.size),
-                bounded,
-                GRADIENT_BLOCK,
-                columns,
-            )
-        )
+        every = source.is_every(conv.window.size)
+        kernel = ProductGradient(_left(self.isa, x.channels), every, GRADIENT_BLOCK, columns)
         cut = (slices, width, shared, conv.window.cells, conv.window.size[1], taken)
         numbers = (positions, parts, x.channels, y.channels, *cut, *source.arguments)
         roles: tuple[str | int, ...] = ("x0", "dy", "scratch.partial")
         room = kernel.scratch(self.isa, width, shared)
         main = Launch(kernel, parts * chunks, roles + numbers, room=room)
-        total, size = sum_slices(conv, x.channels * conv.window.cells, columns, parts)
+        total, size = sum_slices(task, x.channels * conv.window.cells, columns, parts)
         return (main, total), {"partial": size}
+
+
+def _left(isa: Isa, channels: int) -> tuple[int, ...]:
+    """Channels that there may be behind the last whole micro-tile: all kinds of layers with whole
+    vectors of them share a kernel."""
+    rows, unit = isa.tile_rows, gcd(isa.tile_rows, isa.lanes)
+    if channels % unit == 0:
+        return tuple(range(unit, rows, unit))
+    return (channels % rows,)
 
 
 def _slices_taken(conv: Conv, x: Shape, slices: int, filters: int, shares: int) -> int:

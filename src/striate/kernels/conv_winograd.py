@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from striate.kernels.conv_norm import pass_seconds, with_norm
 from striate.kernels.estimates import seconds
 from striate.kernels.isa import Isa
 from striate.kernels.outputs import output_of
-from striate.kernels.product_data import quickest_data
+from striate.kernels.product_data import Way, quickest_data
 from striate.kernels.rounding import quotient
 from striate.kernels.winograd_filter_pass import filter_gradient, is_whole
 from striate.kernels.winograd_filters import Filters
@@ -37,6 +38,8 @@ FILTERINGS = {
 }
 """For filters of these sizes, at these strides. The first is taken where it can be, unless another
 saves `SAVED`."""
+BY_DATA = Filtering(8, 3, spread=2)
+"""For the pass by the data of 3x3 filters at a stride of 2."""
 SAVED = 0.12
 """Part of the estimated time that is worth kernels of another kind, which are to be compiled."""
 PANEL_SUMS = 0.6
@@ -84,7 +87,8 @@ def unpooled(isa: Isa, task: Task) -> str | None:
 
 def _strided(task: Task) -> bool:
     """Whether a CONV's task has a stride."""
-    return task.what.window.stride != (1, 1)
+    stride: tuple[int, int] = task.what.window.stride
+    return stride != (1, 1)
 
 
 def _macs(isa: Isa, filtering: Filtering, x: Shape, y: Shape) -> float:
@@ -119,7 +123,11 @@ def _best(found: list[tuple[float, What]]) -> tuple[float, What]:
 
 
 def _quickest(
-    isa: Isa, task: Task, of: tuple[Shape, Shape, tuple[int, int]], made: bool
+    isa: Isa,
+    task: Task,
+    of: tuple[Shape, Shape, tuple[int, int]],
+    choice: Sequence[Filtering],
+    made: bool,
 ) -> tuple[float, Sizes]:
     """Seconds of a convolution, and what it goes over: by patches of the size that is quicker.
 
@@ -127,11 +135,12 @@ def _quickest(
         isa: the target.
         task: what it is part of.
         of: the input, the output, and rows and columns of padding in front of the input.
+        choice: by which it can be done.
         made: whether filters are transformed at every call.
     """
     x, y, before = of
     found = list[tuple[float, Sizes]]()
-    for filtering in _choice(task):
+    for filtering in choice:
         sizes = Sizes(isa, task.batch, tiling(x, y, before, filtering), y, task.training)
         filters = _filter_seconds(sizes, made and not sizes.by_position)
         sums = 1 + PANEL_SUMS / isa.tile_columns if filtering.large else 1
@@ -160,7 +169,8 @@ class WinogradForward(Struct, frozen=True):
 
     def _quickest(self, task: Task) -> tuple[float, Sizes]:
         (x,), (top, _, left, _) = task.inputs, task.what.window.sides
-        return _quickest(self.isa, task, (x, task.output, (top, left)), task.training)
+        of = x, task.output, (top, left)
+        return _quickest(self.isa, task, of, _choice(task), made=task.training)
 
     def convolve(self, task: Task) -> Lowering:
         """The lowering without what a BATCHNORM behind the CONV asks for."""
@@ -178,8 +188,8 @@ class WinogradForward(Struct, frozen=True):
 
 
 class WinogradBackward(Struct, frozen=True):
-    """CONV backward: by the data as forward, where that has a stride of 1, and otherwise without
-    Winograd; by the filters with tiles and filters exchanged."""
+    """CONV backward: by the data as forward, where it can be at a stride; by the filters with tiles
+    and filters exchanged."""
 
     isa: Isa
     name: str = "winograd"
@@ -190,28 +200,27 @@ class WinogradBackward(Struct, frozen=True):
         if x.channels % lanes or filters % lanes:
             return f"{x.channels} channels and {filters} filters are not whole vectors of {lanes}"
         if "pool" in task.detail and _strided(task):
-            return "backward-data reads no pooled gradient at a stride"
+            return "a pooled gradient is read at stride 1 alone"
         return unfit(task.what) or unpooled(self.isa, task)
 
     def cost(self, task: Task) -> float:
         by_filters, _ = self._filter_gradient(task)
         if "dx0" not in task.roles:
             return by_filters
-        way = quickest_data(self.isa, task) if _strided(task) else self._quickest(task)
-        return by_filters + way[0]
+        own, other = self._quickest(task), self._other(task)
+        return by_filters + (own[0] if other is None else other[0])
 
     def lower(self, task: Task) -> Lowering:
         (x,), (_, filtering) = task.inputs, self._filter_gradient(task)
-        if "dx0" not in task.roles:
+        other = self._other(task)
+        if "dx0" not in task.roles or other is not None:
             launches, scratch = filter_gradient(self.isa, task, filtering)
-            return Lowering(launches, scratch=scratch)
-        if _strided(task):
-            launches, scratch = filter_gradient(self.isa, task, filtering)
-            _, way = quickest_data(self.isa, task)
-            by_data, own = way(self.isa, task)
+            by_data, own = ((), {}) if other is None else other[1](self.isa, task)
             return Lowering((*by_data, *launches), scratch={**scratch, **own})
         masked = task.detail.get("mask", False)
-        with_signs = masked and signs_fit(task.what)
+        # At a stride two rows of positions do not need every row of a patch.
+        all_seen = not _strided(task) or is_whole(self.isa, task, filtering)
+        with_signs = masked and all_seen and signs_fit(task.what)
         signs = "scratch.signs" if with_signs else 0
         # Backward-filter comes first: it writes the signs that backward-data reads.
         launches, scratch = filter_gradient(self.isa, task, filtering, signs)
@@ -235,8 +244,18 @@ class WinogradBackward(Struct, frozen=True):
         """Of the pass by the data."""
         (x,), window = task.inputs, task.what.window
         last, (top, _, left, _) = window.size[0] - 1, window.sides
-        of = task.output, x, (last - top, last - left)
-        return _quickest(self.isa, task, of, made=True)
+        choice, before = _choice(task), (last - top, last - left)
+        if _strided(task):
+            choice, before = [BY_DATA], (0, 0)
+        return _quickest(self.isa, task, (task.output, x, before), choice, made=True)
+
+    def _other(self, task: Task) -> tuple[float, Way] | None:
+        """Another way by the data, where `BY_DATA` does not see what it should, or takes longer."""
+        if "dx0" not in task.roles or not _strided(task):
+            return None
+        other, (top, _, left, _) = quickest_data(self.isa, task), task.what.window.sides
+        fits = (top, left) == (1, 1)
+        return None if fits and self._quickest(task)[0] < other[0] else other
 
     def _by_data(self, task: Task, signs: str | int) -> Launches:
         conv, (x,), (_, sizes) = task.what, task.inputs, self._quickest(task)

@@ -73,14 +73,6 @@ class Lattice(Struct, frozen=True):
         plain = self.step == (1, 1) and self.start == (0, 0) and cells == (1, 1)
         return self.size == self.full and plain
 
-    def is_bounded(self, cells: tuple[int, int]) -> bool:
-        """Whether some of a window's rows and columns of cells see padding at some position."""
-        axes = zip(self.size, self.step, self.full, self.start, self.spread, cells, strict=True)
-        return any(
-            start < 0 or start + (size - 1) * step + (count - 1) * spread >= full
-            for size, step, full, start, spread, count in axes
-        )
-
     def shift(self, cell: tuple[Value, Value]) -> Value:
         """Pixels from what the window's first cell sees to what another one sees."""
         down: Value = cell[0] * (self.spread[0] * self.full[1])

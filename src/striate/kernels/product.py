@@ -41,8 +41,8 @@ class ProductConvolution(NativeKernel, frozen=True):
         columns: filters in a block.
         height: positions of a micro-tile.
         row: values from one row of the panel to the next, more than a slice has channels.
-        every: whether the positions are the pixels of x, and of y.
-        bounded: whether cells may lie in the padding of x.
+        every: whether the positions are the pixels of x, and of y; where they are not those of x,
+            cells may lie in its padding.
         bias, relu, masked: as in `striate.kernels.conv_direct.DirectConvolution`.
         adds: whether the sums start from what y holds.
         plus: whether what is in the place of the mask is added to the sums.
@@ -55,7 +55,6 @@ class ProductConvolution(NativeKernel, frozen=True):
     height: int
     row: int
     every: tuple[bool, bool]
-    bounded: bool
     bias: bool
     relu: bool = False
     masked: bool = False

@@ -109,7 +109,7 @@ class Block(Struct, frozen=True):
         """What one cell sees of the block: a slice of so many channels."""
         e, kernel, channels = self.e, self.kernel, self.e.argument(9)
         own = (self.first, self.count)
-        with source.walk(e, own, cell, kernel.every[0], kernel.bounded) as seen:
+        with source.walk(e, own, cell, kernel.every[0], bounded=True) as seen:
             copy_seen(e, panel + seen.index * kernel.row, x, seen, (channels, depth))
         with self._rest() as i:
             copy(e, panel + i * kernel.row, panel + (self.count - 1) * kernel.row, depth)

@@ -41,16 +41,14 @@ class ProductGradient(NativeKernel, frozen=True):
     micro-tiles.
 
     Attributes:
-        left: channels behind the last whole micro-tile.
-        every: whether the positions are the pixels of x.
-        bounded: whether cells may lie in the padding of x.
+        left: how many channels there may be behind the last whole micro-tile.
+        every: whether the positions are the pixels of x; otherwise cells may lie in its padding.
         block: positions that are summed in registers.
         columns: filters in a block.
     """
 
-    left: int
+    left: tuple[int, ...]
     every: bool
-    bounded: bool
     block: int
     columns: int
 
@@ -160,9 +158,9 @@ class ProductGradient(NativeKernel, frozen=True):
             factors, shape = (block.panel(c // rows), dy), (rows, self.columns)
             stream = ahead.stream(turn + c // rows)
             add_products(e, factors, to + c * self.columns, terms, shape, stream)
-        if self.left:
-            with e.when(whole < depth):
-                factors, shape = (block.panel(whole // rows), dy), (self.left, self.columns)
+        for left in self.left:
+            with e.when((depth - whole).equals(left)):
+                factors, shape = (block.panel(whole // rows), dy), (left, self.columns)
                 stream = ahead.stream(turn + whole // rows)
                 add_products(e, factors, to + whole * self.columns, terms, shape, stream)
 
@@ -211,7 +209,7 @@ class _Block(Struct, frozen=True):
         """
         e, kernel, rows = self.e, self.kernel, self.e.isa.tile_rows
         own, tiles = (self.first, self.count), (depth + (rows - 1)) // rows
-        with source.walk(e, own, cell, kernel.every, kernel.bounded) as seen:
+        with source.walk(e, own, cell, kernel.every, bounded=True) as seen:
             start, to = x + seen.pixel * e.argument(5), self.panel(e.integer(0)) + seen.index * rows
             if seen.inside is None:
                 self._copy(to, start, tiles)

@@ -90,7 +90,7 @@ class Product(Struct, frozen=True):
         every = (self.source.is_every(self.window), self.target.is_every())
         kernel = ProductConvolution(
             *(filters % columns, columns, self.height, SLICE + SKEW),
-            *(every, self.source.is_bounded(self.window)),
+            every,
             bias=bias,
             relu=relu,
             masked=roles[4] != 0 and not plus,

@@ -212,8 +212,9 @@ class Filters(Struct, frozen=True):
 
     def launch(self) -> Launch:
         """Their transform, to ``scratch.packed``."""
-        forward = TransformFilters(self.filtering, self.isa.lanes)
-        kernel = TransformFlipped(self.filtering) if self.flipped else forward
+        filtering = self.filtering.alike
+        forward = TransformFilters(filtering, self.isa.lanes)
+        kernel = TransformFlipped(filtering) if self.flipped else forward
         arguments = ("w.w", "scratch.packed", self.count, self.channels)
         return Launch(kernel, self.blocks, arguments, prepare=self.prepared)
 

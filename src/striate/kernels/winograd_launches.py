@@ -133,7 +133,7 @@ def _positions(sizes: Sizes) -> Launch:
     factors = (f"scratch.{name}" for name in (TRANSFORMED, PACKED, PRODUCTS))
     numbers = (sizes.micro_tiles, pieces, sizes.channels, sizes.filter_blocks)
     filtering = sizes.cut.filtering
-    kernel = MultiplyPositions(filtering, sizes.isa.tile_columns, sizes.height)
+    kernel = MultiplyPositions(filtering.alike, sizes.isa.tile_columns, sizes.height)
     return Launch(kernel, filtering.positions * pieces, (*factors, *numbers))
 
 
@@ -142,11 +142,11 @@ def _rows(sizes: Sizes, filters: Filters) -> Launch:
     isa, own, filtering = sizes.isa, (filters.count, filters.channels), filters.filtering
     read = 4 * filtering.filter**2 * filters.count * filters.channels * len(filtering.pairs)
     by_rows = sizes.transformed * filters.blocks > FILTERS_WEIGH * read
-    kernel = MultiplyRows(filtering, isa.tile_columns, sizes.height, filters.flipped, by_rows)
+    kernel = MultiplyRows(filtering.alike, isa.tile_columns, sizes.height, by_rows)
     factors = (f"scratch.{TRANSFORMED}", "w.w", f"scratch.{PRODUCTS}")
     return Launch(
         *(kernel, len(filtering.pairs) * filters.blocks),
-        (*factors, sizes.micro_tiles, filters.blocks, *own),
+        (*factors, sizes.micro_tiles, filters.blocks, *own, int(filters.flipped)),
         room=kernel.scratch(isa.lanes, sizes.channels),
     )
 

@@ -48,21 +48,30 @@ class Filtering(Struct, frozen=True):
         tile: rows (and columns) of a tile of outputs.
         filter: rows (and columns) of a filter.
         stride: rows (and columns) of the input from one output to the next.
+        spread: rows (and columns) of the output for one of the input, between whose rows (and
+            columns) are zeros: the gradient of a strided CONV by the data. The first output sees
+            the input's first row with the filter's middle one.
     """
 
     tile: int
     filter: int
     stride: int = 1
+    spread: int = 1
 
     @property
     def patch(self) -> int:
-        """Rows (and columns) of a patch, of which a tile follows; and of its transform."""
-        return (self.tile - 1) * self.stride + self.filter
+        """Rows (and columns) of a transformed patch."""
+        return sum(self._rows)
+
+    @property
+    def seen(self) -> int:
+        """Rows (and columns) of a patch of input, of which a tile follows."""
+        return self.patch if self.spread == 1 else max(self._rows)
 
     @property
     def step(self) -> int:
         """Rows (and columns) of the input from one patch to the next."""
-        return self.tile * self.stride
+        return self.tile * self.stride // self.spread
 
     @property
     def positions(self) -> int:
@@ -72,10 +81,19 @@ class Filtering(Struct, frozen=True):
     @property
     def matrices(self) -> Minimal:
         """In one dimension."""
-        phases = [minimal(self.tile, taps) for taps in self._taps]
-        output = _side_by_side([phase.output for phase in phases])
+        phases = [minimal(self._each, taps) for taps in self._taps]
         filters = self._apart([phase.filter for phase in phases], self.filter)
+        if self.spread == 1:
+            output = _side_by_side([phase.output for phase in phases])
+            return Minimal(output, filters, self._data(phases))
+        columns = [_transposed(phase.output) for phase in phases]
+        output = _transposed(self._apart(columns, self.tile, backwards=True))
         return Minimal(output, filters, self._data(phases))
+
+    @property
+    def alike(self) -> Filtering:
+        """That which transforms filters, and multiplies, as this one does."""
+        return Filtering(self._each, self.filter, self._phases)
 
     @property
     def gradient(self) -> Minimal:
@@ -87,25 +105,42 @@ class Filtering(Struct, frozen=True):
         return Minimal(output, filters, self._data(phases))
 
     @property
+    def _phases(self) -> int:
+        return self.stride * self.spread
+
+    @property
+    def _each(self) -> int:
+        """Rows of outputs that a phase gives, or adds to."""
+        return self.tile // self.spread
+
+    @property
     def _taps(self) -> list[int]:
         """Of each phase."""
-        return [len(range(phase, self.filter, self.stride)) for phase in range(self.stride)]
+        return [len(range(phase, self.filter, self._phases)) for phase in range(self._phases)]
 
     @property
     def _rows(self) -> list[int]:
         """Of each phase's patch."""
-        return [self.tile + taps - 1 for taps in self._taps]
+        return [self._each + taps - 1 for taps in self._taps]
 
     def _data(self, phases: list[Minimal]) -> Matrix:
-        return self._apart([phase.data for phase in phases], self.patch)
+        """BT: every phase has rows of its own of the patch, or, at a spread, the first of all."""
+        matrices = [phase.data for phase in phases]
+        if self.spread == 1:
+            return self._apart(matrices, self.patch)
+        return tuple(
+            (*row, *(0.0,) * (self.seen - len(row))) for matrix in matrices for row in matrix
+        )
 
-    def _apart(self, phases: list[Matrix], length: int) -> Matrix:
-        """All phases' rows, each of whose values stand a stride apart in a row of this length."""
+    def _apart(self, phases: list[Matrix], length: int, backwards: bool = False) -> Matrix:
+        """All phases' rows in rows of this length, every few values of which belong to a phase, the
+        first to the first one, or to the last one."""
         rows = []
         for phase, matrix in enumerate(phases):
+            first = self._phases - 1 - phase if backwards else phase
             for values in matrix:
                 row = [0.0] * length
-                row[phase :: self.stride] = values
+                row[first :: self._phases] = values
                 rows.append(tuple(row))
         return tuple(rows)
 
@@ -153,9 +188,10 @@ def minimal(m: int, r: int) -> Minimal:
     n = m + r - 1
     if 1 in (m, r):
         identity = tuple(tuple(float(i == j) for j in range(n)) for i in range(n))
-        ones = ((1.0,) * n,)
-        output, filters = (identity, _transposed(ones)) if r == 1 else (ones, identity)
-        return Minimal(output, filters, identity)
+        ones: Matrix = ((1.0,) * n,)
+        if r == 1:
+            return Minimal(identity, _transposed(ones), identity)
+        return Minimal(ones, identity, identity)
     points = POINTS[n]
     scales = [_product([p - q for q in points if q != p]) for p in points]
     output = [[p**i for p in points] + [Fraction(i == m - 1)] for i in range(m)]

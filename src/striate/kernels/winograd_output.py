@@ -117,7 +117,7 @@ class OutputTransform(Struct, frozen=True):
             if own:
                 self._pool(e, found, own, tile, output, room)
             else:
-                at = signs and signs.at(self.filtering, tile).of_channel(e, first)
+                at = signs and signs.at(self.filtering.tile, tile).of_channel(e, first)
                 self._tile(e, found, (to.bias + first, to.y + first, at), tile, output, room)
 
     def _pool(

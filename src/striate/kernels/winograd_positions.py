@@ -66,7 +66,8 @@ class MultiplyPositions(NativeKernel, frozen=True):
 
 
 class MultiplyRows(NativeKernel, frozen=True):
-    """Transformed tiles, w [K, size, size, C], products, micro-tiles, blocks of filters, K, C.
+    """Transformed tiles, w [K, size, size, C], products, micro-tiles, blocks of filters, K, C, and
+    whether it is for backward-data: K is then what tiles are deep.
 
     Tiles and products lie as in `MultiplyPositions`. One chunk is one pair of rows of positions and
     one block of filters, or of channels where these are the output.
@@ -75,7 +76,6 @@ class MultiplyRows(NativeKernel, frozen=True):
         filtering: that filters are transformed for.
         columns: filters in a block, and channels in a panel.
         height: rows of a micro-tile.
-        flipped: whether it is for backward-data: K is then what tiles are deep.
         by_rows: whether chunks of the same rows of positions follow each other, which share tiles;
             else those of one block, which share its filters.
     """
@@ -83,16 +83,12 @@ class MultiplyRows(NativeKernel, frozen=True):
     filtering: Filtering
     columns: int
     height: int
-    flipped: bool
     by_rows: bool
 
     def scratch(self, lanes: int, depth: int) -> int:
         """Bytes of private memory, for tiles of this depth."""
-        return 4 * (self._room(lanes) + 2 * self.filtering.patch * depth * self.columns)
-
-    def _room(self, lanes: int) -> int:
-        """Floats of private memory in front of the transformed filters."""
-        return 0 if self.flipped else lanes_room(2 * self.filtering.patch, lanes)
+        room = lanes_room(2 * self.filtering.patch, lanes)
+        return 4 * (room + 2 * self.filtering.patch * depth * self.columns)
 
     def emit(self, e: Emitter) -> None:
         data, w, products = (e.pointer(i) for i in range(3))
@@ -101,14 +97,13 @@ class MultiplyRows(NativeKernel, frozen=True):
         pair, block = e.chunk % len(rows), e.chunk // len(rows)
         if self.by_rows:
             pair, block = e.chunk // blocks, e.chunk % blocks
-        transform, depth = FilterTransform(e, self.filtering, pair), channels
-        given, room = (w, filters, channels), e.scratch
-        weights = room + self._room(e.lanes)
-        if self.flipped:
-            depth = filters
+        transform, given = FilterTransform(e, self.filtering, pair), (w, filters, channels)
+        flipped, weights = e.argument(7) > 0, e.scratch + lanes_room(2 * patch, e.lanes)
+        depth = e.select(flipped, filters, channels)
+        with e.when(flipped):
             transform_flipped(e, given, block, weights, transform)
-        else:
-            transform_block(e, given, block, weights, room, transform)
+        with e.when(flipped ^ True):
+            transform_block(e, given, block, weights, e.scratch, transform)
         tile = self.height * self.columns
         panels = Panels(micro_tiles * self.height, self.columns, self.filtering.positions)
         first, last = (e.one_of(numbers, pair) for numbers in zip(*rows, strict=True))

@@ -1,9 +1,9 @@
 """Where a volume is positive, in bits: RELU's mask as backward-data reads it.
 
-Backward-filter transforms patches of a CONV's input. With padding that keeps the volume's size, the
-middles of the patches are the volume. While patches are read, the signs of their middles are kept,
-where tiles of any size find them. With 16 lanes that is one part in 32 of what the volume would be
-to read again, and a margin.
+Backward-filter transforms patches of a CONV's input. With padding that keeps the volume's size at
+stride 1, the middles of the patches are the volume. While patches are read, the signs of their
+middles are kept, where tiles of any size find them. With 16 lanes that is one part in 32 of what
+the volume would be to read again, and a margin.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from striate.kernels.winograd_tiles import AHEAD, Tiling
 from striate.layers import Conv, Shape
 
 SPARE = 8
-"""Rows, and columns, behind those of a volume, which a last tile may cover: tiles are smaller."""
+"""Rows, and columns, behind those of a volume, which a last tile may cover: tiles are no larger."""
 BYTES = 2
 """Of the bits of a vector, in any target."""
 
@@ -87,9 +87,9 @@ class Signs(Struct, frozen=True):
         first = e.select_pointer(there, start, ones)
         return cls(first, *(e.select(there, step, 0) for step in steps))
 
-    def at(self, filtering: Filtering, tile: Place) -> Signs:
-        """The same from the first row and column of a tile on."""
-        row, column = tile.row * filtering.tile, tile.column * filtering.tile
+    def at(self, size: int, tile: Place) -> Signs:
+        """The same from the first row and column of a tile of this size on."""
+        row, column = tile.row * size, tile.column * size
         place = tile.image * self.image + row * self.row + column * self.column
         return replace(self, start=self.start + place)
 
@@ -101,9 +101,9 @@ class Signs(Struct, frozen=True):
         self, e: Emitter, filtering: Filtering, column: Value, values: Sequence[Value]
     ) -> None:
         """Store those of a patch's column, as far as they are in the middle of the patch."""
-        before = (filtering.patch - filtering.tile) // 2
-        with e.when((column >= before) & (column < before + filtering.tile)):
-            for i in range(filtering.tile):
+        before, size = filtering.filter // 2, filtering.step
+        with e.when((column >= before) & (column < before + size)):
+            for i in range(size):
                 bits = _to_bits(e, values[i + before] > 0.0)
                 self.start.store(bits, i * self.row + (column - before))
 

@@ -62,7 +62,7 @@ class Tiling(Struct, frozen=True):
     @property
     def size(self) -> int:
         """Rows (and columns) of what is transformed."""
-        return self.filtering.tile if self.gradient else self.filtering.patch
+        return self.filtering.tile if self.gradient else self.filtering.seen
 
     @property
     def matrix(self) -> Matrix:

@@ -64,8 +64,7 @@ class Panels(Struct, frozen=True):
 
 class TransformTiles(NativeKernel, frozen=True):
     """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`, the
-    switches of a `Source` that is pooled, and `Signs`, which are kept of patches at stride 1 if
-    there are any.
+    switches of a `Source` that is pooled, and `Signs`, which are kept of patches if there are any.
 
     Attributes:
         filtering: that they are made for.
@@ -97,7 +96,7 @@ class TransformTiles(NativeKernel, frozen=True):
         whole = e.integer(0), tiling.channels
         volumes, some = (source, to + first * self.columns), (first, count)
         kept = None
-        if not self.gradient and not self.pooled and self.filtering.stride == 1:
+        if not self.gradient and not self.pooled:
             kept = Signs.of_input(e, SIGNS, tiling), e.argument(SIGNS) > 0
 
         def write(place: Pointer, value: Value) -> None:
@@ -180,7 +179,7 @@ def _transform_vector(
 def _keep(e: Emitter, tiling: Tiling, kept: Kept, tile: Place, channel: Value) -> Seen:
     """What stores the signs of a tile's vector, if they are wanted."""
     (signs, wanted), filtering = kept, tiling.filtering
-    signs = signs.at(filtering, tile).of_channel(e, channel)
+    signs = signs.at(filtering.step, tile).of_channel(e, channel)
 
     def seen(column: Value, values: Sequence[Value]) -> None:
         with e.when(wanted):
