@@ -13,6 +13,7 @@ from striate.graph import build
 from striate.kernels import Isa, target
 from striate.kernels.conv_filter_gradient import DirectBackward
 from striate.kernels.conv_forward import DirectForward
+from striate.kernels.conv_phases import PhasesBackward, PhasesForward
 from striate.kernels.conv_product import ProductBackward, ProductForward
 from striate.kernels.conv_winograd import WinogradBackward, WinogradForward
 from striate.layers import Conv, SoftmaxLoss
@@ -67,3 +68,21 @@ def test_sizes_are_read_at_run_time(layer: str, makers: Makers) -> None:
     assert of_layer("80x48x64", 64) == of_layer("96x96x64", 256)
     # Few tiles and many filters: Winograd transforms whole volumes, whatever their sizes.
     assert of_layer("8x8x64", 256) == of_layer("8x12x64", 512)
+
+
+def test_first_layers_at_other_strides_share_what_copies_phases() -> None:
+    isa = target("avx2")
+
+    def of_layer(text: str) -> set[Kernel]:
+        conv, (x,) = example(text)
+        roles = {"y": "y", "dy": "dy"}
+        found: set[Kernel] = set()
+        for kind, maker in (("forward", PhasesForward), ("backward", PhasesBackward)):
+            task = Task(kind, "conv1", conv, 4, (x,), conv.shape(x), True, roles)
+            found |= {launch.kernel for launch in maker(isa).lower(task).launches}
+        return found
+
+    seven = of_layer("224x224x3 -> CONV7-64 S=2 P=3 fit=floor")
+    assert seven == of_layer("160x96x3 -> CONV8-64 S=2 P=0")
+    assert len(seven) == 5
+    assert len(seven & of_layer("227x227x3 -> CONV11-64 S=4 P=0")) == 1

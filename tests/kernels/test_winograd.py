@@ -83,6 +83,8 @@ def test_at_a_stride_phases_give_the_correlation(tile: int, stride: int) -> None
         ("6x6x80 -> CONV3-176", 2),
         ("6x6x112 -> CONV3-144", 2),
         ("3x5x48 -> CONV5-112 P=2", 2),
+        ("9x9x16 -> CONV4-16 P=1", 2),
+        ("8x13x48 -> CONV4-80 P=3,0,2,1", 2),
         ("9x9x16 -> CONV5-16", 2),
         ("12x7x32 -> CONV5-48 P=0", 2),
         ("6x9x16 -> CONV5-16 P=4,1,0,3", 2),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conv_tasks import BATCH, check, check_threads
+from conv_tasks import BATCH, arrays_of, check, check_threads
 from one_task import run_task
 from test_winograd import TOLERANCE, WINOGRAD
 from test_winograd_pooled_gradient import run_apart
@@ -35,6 +35,7 @@ from striate.plan import Kernel, Task
 
 Only = Callable[[Filtering], None]
 THREE = [Filtering(4, 3), Filtering(5, 3), Filtering(6, 3)]
+FOUR = [Filtering(5, 4), Filtering(4, 4)]
 FIVE = [Filtering(4, 5)]
 CASES = [
     *(
@@ -48,6 +49,7 @@ CASES = [
         for filtering in FIVE
         for text in ("9x11x32 -> CONV5-48", "7x7x16 -> CONV5-144")
     ),
+    *((filtering, "11x14x48 -> CONV4-80 P=2,1,0,3") for filtering in FOUR),
     *((filtering, "9x12x16 -> CONV5-32 P=4,1,0,3") for filtering in FIVE),
 ]
 """With tiles that the edges cut, several panels, blocks that are not whole, other padding."""
@@ -75,7 +77,7 @@ def task_of(kind: str, text: str, batch: int) -> Task:
     return Task(kind, "c", conv, batch, (x,), conv.shape(x), True, roles)
 
 
-@pytest.mark.parametrize("filtering", [*THREE, *FIVE])
+@pytest.mark.parametrize("filtering", [*THREE, *FOUR, *FIVE])
 def test_rows_of_positions_in_pairs(filtering: Filtering) -> None:
     rows = [row for pair in filtering.pairs for row in pair]
     assert sorted(rows) == list(range(filtering.patch))
@@ -87,7 +89,7 @@ def test_rows_of_positions_in_pairs(filtering: Filtering) -> None:
         assert np.array_equal(flipped, data[second]) or np.array_equal(-flipped, data[second])
 
 
-@pytest.mark.parametrize("filtering", [*THREE, *FIVE])
+@pytest.mark.parametrize("filtering", [*THREE, *FOUR, *FIVE])
 def test_the_row_of_one_sums_tiles_up(filtering: Filtering) -> None:
     row = np.array(filtering.gradient.filter)[filtering.one]
     tile = np.random.default_rng(0).standard_normal((filtering.tile,) * 2)
@@ -164,6 +166,24 @@ def test_long_sums_round_little(filtering: Filtering, text: str, only: Only) -> 
     assert filtering.large
     conv, (x,) = example(text)
     assert check(WINOGRAD, conv, x, host(), TOLERANCE) == 2
+
+
+@pytest.mark.parametrize(("filtering", "batch"), [(Filtering(4, 3), 8), (Filtering(5, 4), 6)])
+def test_gradients_of_many_tiles_round_little(filtering: Filtering, batch: int, only: Only) -> None:
+    """Tiles that are transformed together are summed up apart: one sum would round by 1e-5."""
+    only(filtering)
+    conv, (x,) = example(f"112x112x16 -> CONV{filtering.filter}-32 P=1")
+    _, arrays = arrays_of(conv, x, batch)
+    roles = {role: role for role in arrays if role != "dx0"}
+    task = Task("backward", "c", conv, batch, (x,), conv.shape(x), True, roles)
+    own = {role: arrays[role] for role in roles}
+    found = run_task(task, WinogradBackward(host()), own, host(), threads=2)["dw.w"]
+    dy, images = arrays["dy"].astype(float), conv.window.patches(arrays["x0"].astype(float))
+    exact = sum(
+        np.tensordot(gradient, image, axes=((0, 1), (0, 1)))
+        for gradient, image in zip(dy, images, strict=True)
+    )
+    assert np.abs(found - exact).max() <= 6e-6 * np.abs(exact).max()
 
 
 @pytest.mark.parametrize(

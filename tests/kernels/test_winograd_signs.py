@@ -42,7 +42,10 @@ rows, volumes transformed before, several parts of filters, blocks of channels t
 tiles of other sizes in the pass that keeps signs and in the one that reads them."""
 EVEN = ["8x8x16 -> CONV3-16", "14x10x64 -> CONV3-160", "6x6x112 -> CONV3-144", "6x8x16 -> CONV5-32"]
 """Of an even size, which a POOL of 2x2 covers."""
-OTHERS = ["8x10x16 -> CONV3-16 P=0", "9x6x16 -> CONV5-16 P=4,0,1,0", "8x8x32 -> CONV3-16 P=2"]
+OTHERS = [
+    *("8x10x16 -> CONV3-16 P=0", "9x6x16 -> CONV5-16 P=4,0,1,0", "8x8x32 -> CONV3-16 P=2"),
+    *("9x8x16 -> CONV4-32 P=2", "7x10x32 -> CONV4-16 P=1"),
+]
 """Where tiles of the input are not the middles of patches."""
 
 

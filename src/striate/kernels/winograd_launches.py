@@ -287,7 +287,8 @@ def transform(
     panels = Panels(room, isa.tile_columns, cut.filtering.positions)
     past = goes_past(isa, 4 * int(panels.size(cut.channels)))
     shape = isa.tile_columns, isa.lanes, switches != 0, past
-    kernel = TransformTiles(cut.filtering, cut.gradient, *shape)
+    kernel = TransformTiles(cut.filtering, *shape)
     share = quotient(tiles, CHUNKS)
-    arguments = (volume, f"scratch.{to}", tiles, share, room, *cut.arguments, switches, signs)
+    told = *cut.arguments, switches, signs, int(cut.gradient)
+    arguments = (volume, f"scratch.{to}", tiles, share, room, *told)
     return Launch(kernel, quotient(tiles, share), arguments, room=kernel.scratch(cut.channels))

@@ -140,8 +140,8 @@ class Products(Struct, frozen=True):
         shape: tuple[int, int],
         ahead: Stream | None = None,
     ) -> None:
-        """One micro-tile. What was summed up before is added at the end: the more tiles one sum goes
-        over, the more it rounds."""
+        """One micro-tile. What was summed up before is added at the end: a sum over more tiles
+        would round more."""
         e, vectors, columns = self.e, range(0, shape[1], self.e.lanes), self.panels.columns
         starts = [[e.splat(0.0) for _ in vectors] for _ in range(shape[0])]
         totals = sum_products(

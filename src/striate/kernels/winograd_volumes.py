@@ -24,8 +24,8 @@ from striate.kernels.winograd_signs import Signs
 from striate.kernels.winograd_tiles import AHEAD, NUMBERS, Patch, Source, Tiling
 from striate.kernels.winograd_transform import Seen, transform
 
-SIGNS = 6 + NUMBERS
-"""The slot of `TransformTiles`' signs."""
+SIGNS, GRADIENT = 6 + NUMBERS, 7 + NUMBERS
+"""The slots of `TransformTiles` that hold its signs and tell what its volume is."""
 Write = Callable[[Pointer, Value], None]
 """Stores a vector somewhere."""
 Kept = tuple[Signs, Value]
@@ -64,11 +64,11 @@ class Panels(Struct, frozen=True):
 
 class TransformTiles(NativeKernel, frozen=True):
     """A volume, transformed, tiles, tiles in a chunk, room of the `Panels`, `Tiling.arguments`, the
-    switches of a `Source` that is pooled, and `Signs`, which are kept of patches if there are any.
+    switches of a `Source` that is pooled, `Signs`, which are kept of patches if there are any, and
+    whether the volume is an output's gradient, not an input.
 
     Attributes:
         filtering: that they are made for.
-        gradient: whether the volume is an output's gradient, not an input.
         columns: channels in a panel.
         lanes: of a vector.
         pooled: whether the volume is a pooled gradient.
@@ -76,7 +76,6 @@ class TransformTiles(NativeKernel, frozen=True):
     """
 
     filtering: Filtering
-    gradient: bool
     columns: int
     lanes: int
     pooled: bool = False
@@ -87,16 +86,25 @@ class TransformTiles(NativeKernel, frozen=True):
         return 4 * (self.filtering.positions * self.lanes + self.filtering.patch * channels)
 
     def emit(self, e: Emitter) -> None:
+        of_gradient = e.argument(GRADIENT) > 0
+        with e.when(of_gradient):
+            self._transform(e, gradient=True)
+        with e.when(of_gradient ^ True):
+            self._transform(e, gradient=False)
+        if self.past_caches:
+            e.order_stores()
+
+    def _transform(self, e: Emitter, gradient: bool) -> None:
         source, to = Source.read(e, 0, 5 + NUMBERS if self.pooled else None), e.pointer(1)
         tiles, share, room = (e.argument(i) for i in range(2, 5))
-        tiling = Tiling.read(e, 5, self.filtering, self.gradient)
+        tiling = Tiling.read(e, 5, self.filtering, gradient)
         first = e.chunk * share
         count = e.integer_minimum(tiles - first, share)
         panels = Panels(room, self.columns, self.filtering.positions)
         whole = e.integer(0), tiling.channels
         volumes, some = (source, to + first * self.columns), (first, count)
         kept = None
-        if not self.gradient and not self.pooled:
+        if not gradient and not self.pooled:
             kept = Signs.of_input(e, SIGNS, tiling), e.argument(SIGNS) > 0
 
         def write(place: Pointer, value: Value) -> None:
@@ -107,8 +115,6 @@ class TransformTiles(NativeKernel, frozen=True):
             place.store_vector(value)
 
         transform_tiles(e, tiling, volumes, some, whole, panels, e.scratch, write=write, kept=kept)
-        if self.past_caches:
-            e.order_stores()
 
 
 def transform_tiles(
