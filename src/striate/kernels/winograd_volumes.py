@@ -86,11 +86,15 @@ class TransformTiles(NativeKernel, frozen=True):
         return 4 * (self.filtering.positions * self.lanes + self.filtering.patch * channels)
 
     def emit(self, e: Emitter) -> None:
-        of_gradient = e.argument(GRADIENT) > 0
-        with e.when(of_gradient):
-            self._transform(e, gradient=True)
-        with e.when(of_gradient ^ True):
+        if self.filtering.spread > 1:
+            # By the data alone: there are no tiles of a gradient.
             self._transform(e, gradient=False)
+        else:
+            of_gradient = e.argument(GRADIENT) > 0
+            with e.when(of_gradient):
+                self._transform(e, gradient=True)
+            with e.when(of_gradient ^ True):
+                self._transform(e, gradient=False)
         if self.past_caches:
             e.order_stores()
 
