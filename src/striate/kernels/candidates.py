@@ -113,9 +113,6 @@ INTO_PARTS = (DirectForward, ProductForward, WinogradForward, DepthwiseForward)
 POOLING = (WinogradForward, WinogradBackward)
 """Candidates that can pool their output before it is written, or read its pooled gradient."""
 
-STORING = (WinogradBackward, DepthwiseBackward)
-"""Candidates that store the gradient of the filters, whose update is then a task of its own."""
-
 INEXACT = (WinogradForward, WinogradBackward)
 """Candidates whose rounding error is larger than that of plain sums of products."""
 
@@ -130,8 +127,6 @@ def candidates_for(isa: Isa, exact: bool = False) -> Callable[[Task], Iterable[C
             makers = tuple(make for make in makers if make in INTO_PARTS)
         if "pool" in task.detail:
             makers = tuple(make for make in makers if make in POOLING)
-        if "update" in task.detail:
-            makers = tuple(make for make in makers if make not in STORING)
         return [make(isa) for make in makers if not (exact and make in INEXACT)]
 
     return of

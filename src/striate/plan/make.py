@@ -25,7 +25,6 @@ from striate.plan.records import (
 )
 from striate.plan.statistics import with_statistics
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
-from striate.plan.updated import with_updated
 from striate.plan.weights import lay_out_weights, with_updates
 
 
@@ -60,8 +59,8 @@ def make_plan(
         tasks = with_statistics(tasks, candidates)
     tasks = with_pools(tasks, candidates, measure)
     if training is not None:
-        tasks = with_updates(work, with_again(work, tasks, candidates), training)
-        tasks = with_updated(fuse(tasks, merge), candidates, measure)
+        tasks = with_again(work, tasks, candidates)
+        tasks = fuse(with_updates(work, tasks, training), merge)
     choices = _without_idle([choose(task, candidates(task), measure) for task in tasks])
     saved: dict[str, dict[str, str]] = {}
     bindings = tuple(_bind(work, c, saved.setdefault(c.task.node, {})) for c in choices)
