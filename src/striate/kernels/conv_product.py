@@ -142,16 +142,8 @@ class ProductBackward(Struct, frozen=True):
         taken = _slices_taken(conv, x, slices, shared * columns, parts * quotient(blocks, shared))
         chunks = quotient(blocks, shared) * conv.window.cells * slices // taken
         parts = max(1, min(positions // LEAST_PART, quotient(CHUNKS, chunks)))
-        bounded = source.is_bounded(conv.window.size)
-        kernel = ProductGradient(
-            *(
-                _left(self.isa, x.channels),
-                source.is_every(conv.window.size),
-                bounded,
-                GRADIENT_BLOCK,
-                columns,
-            )
-        )
+        every = source.is_every(conv.window.size)
+        kernel = ProductGradient(_left(self.isa, x.channels), every, GRADIENT_BLOCK, columns)
         cut = (slices, width, shared, conv.window.cells, conv.window.size[1], taken)
         numbers = (positions, parts, x.channels, y.channels, *cut, *source.arguments)
         roles: tuple[str | int, ...] = ("x0", "dy", "scratch.partial")

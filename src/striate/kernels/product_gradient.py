@@ -42,15 +42,13 @@ class ProductGradient(NativeKernel, frozen=True):
 
     Attributes:
         left: how many channels there may be behind the last whole micro-tile.
-        every: whether the positions are the pixels of x.
-        bounded: whether cells may lie in the padding of x.
+        every: whether the positions are the pixels of x; otherwise cells may lie in its padding.
         block: positions that are summed in registers.
         columns: filters in a block.
     """
 
     left: tuple[int, ...]
     every: bool
-    bounded: bool
     block: int
     columns: int
 
@@ -211,7 +209,7 @@ class _Block(Struct, frozen=True):
         """
         e, kernel, rows = self.e, self.kernel, self.e.isa.tile_rows
         own, tiles = (self.first, self.count), (depth + (rows - 1)) // rows
-        with source.walk(e, own, cell, kernel.every, kernel.bounded) as seen:
+        with source.walk(e, own, cell, kernel.every, bounded=True) as seen:
             start, to = x + seen.pixel * e.argument(5), self.panel(e.integer(0)) + seen.index * rows
             if seen.inside is None:
                 self._copy(to, start, tiles)
