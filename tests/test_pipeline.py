@@ -36,8 +36,6 @@ NETS = {
     " -> SUM{ SKIP | CONV1-8 -> SUM{ SKIP | CONV1-8 -> RELU } } -> RELU -> FC 5",
     "deep sums": "INPUT 4x4x300 -> SUM{ CONV1-300 | SKIP } -> RELU -> SUM{ SKIP | CONV1-300 }"
     " -> SUM{ CONV1-20 S=3 | CONV1-20 S=3 -> BATCHNORM } -> RELU -> FC 5",
-    "updated": "INPUT 4x4x160 -> CONV1-256 bias=no -> BATCHNORM -> RELU -> SUM{ CONV1-256 | SKIP }"
-    " -> CONV1-160 -> BATCHNORM -> RELU -> CONV3-160 S=2 fit=floor -> RELU -> FC 5",
     "inception": "INPUT 8x8x4 -> CONCAT{ CONV1-3 -> RELU | CONV3-5 -> RELU | POOL3 S=1 P=1"
     " -> CONV1-2 } -> LRN -> CONV3-8 groups=2 S=2 P=1,0,1,0 -> LEAKY -> FC 5",
     "parts": "INPUT 8x8x16 -> CONCAT{ CONV3-16 -> RELU | POOL3 S=1 P=1"

@@ -88,7 +88,7 @@ def test_training(text: str, expected: str) -> None:
         # Only the switches of a maximum can leave out what is not positive.
         ("CONV3-16 -> RELU -> POOL2 avg -> FC 2", True, "relu1 backward"),
         ("CONV3-16 -> RELU -> SUM{ POOL3 S=1 P=1 | SKIP } -> FC 2", True, "relu1 backward"),
-        # Only large weights of an FC or CONV are updated with their gradient.
+        # Only large weights of an FC are updated with their gradient.
         ("FC 8 -> RELU -> FC 2", True, "fc1 backward"),
         ("LOCAL3-16 -> RELU -> FC 2", True, "local1 update"),
     ],

@@ -58,6 +58,9 @@ def test_it_takes_less_memory() -> None:
         "SUM{ CONV3-16 -> BATCHNORM | SKIP }",
         # LEAKY works in place on what BATCHNORM gives.
         "CONV3-16 -> BATCHNORM -> LEAKY -> CONV3-16",
+        # A max POOL's backward reads its switches alone.
+        f"{BLOCK} -> POOL2",
+        f"{BLOCK} -> POOL3 S=2 P=1 fit=floor",
     ],
 )
 def test_what_is_not_done_again(text: str) -> None:

@@ -118,9 +118,6 @@ INTO_PARTS = (DirectForward, ProductForward, WinogradForward, PhasesForward, Dep
 POOLING = (WinogradForward, WinogradBackward)
 """Candidates that can pool their output before it is written, or read its pooled gradient."""
 
-STORING = (WinogradBackward, PhasesBackward, DepthwiseBackward)
-"""Candidates that store the gradient of the filters, whose update is then a task of its own."""
-
 INEXACT = (WinogradForward, WinogradBackward, PhasesForward, PhasesBackward)
 """Candidates whose rounding error is larger than that of plain sums of products."""
 
@@ -135,8 +132,6 @@ def candidates_for(isa: Isa, exact: bool = False) -> Callable[[Task], Iterable[C
             makers = tuple(make for make in makers if make in INTO_PARTS)
         if "pool" in task.detail:
             makers = tuple(make for make in makers if make in POOLING)
-        if "update" in task.detail:
-            makers = tuple(make for make in makers if make not in STORING)
         return [make(isa) for make in makers if not (exact and make in INEXACT)]
 
     return of

@@ -18,7 +18,6 @@ from striate.kernels.emitter import Emitter
 from striate.kernels.estimates import filled, seconds
 from striate.kernels.isa import Isa
 from striate.kernels.memory_ops import fill
-from striate.kernels.outcome import Outcome
 from striate.kernels.rounding import multiple, quotient
 from striate.kernels.values import Pointer, Value
 from striate.kernels.vector_loop import STASH_BYTES, for_vectors
@@ -161,26 +160,24 @@ class CellGradient(NativeKernel, frozen=True):
 
 
 class SumCellGradient(NativeKernel, frozen=True):
-    """partial sums, db, slices, values of a slice, filters, rows of a filter, cells of a row, and
-    the room that they take in the partial sums; then the `Outcome.roles`.
+    """partial sums, dw, db, slices, values of a slice, filters, rows of a filter, cells of a row,
+    and the room that they take in the partial sums.
 
     One chunk is one filter: slices are added in order.
 
     Attributes:
         bias: whether there is one.
-        outcome: what the sums are for.
     """
 
     bias: bool
-    outcome: Outcome
 
     @property
     def private(self) -> int:
         return STASH_BYTES
 
     def emit(self, e: Emitter) -> None:
-        partial, db, taker = e.pointer(0), e.pointer(1), self.outcome.read(e, 8)
-        slices, size, filters, rows, cells, room = (e.argument(i) for i in range(2, 8))
+        partial, dw, db = (e.pointer(i) for i in range(3))
+        slices, size, filters, rows, cells, room = (e.argument(i) for i in range(3, 9))
         with e.loop(rows) as i:
             line = e.chunk * rows + i
 
@@ -188,7 +185,7 @@ class SumCellGradient(NativeKernel, frozen=True):
                 total = e.variable(e.splat(0.0))
                 with e.loop(slices) as s:
                     total.value = total.value + partial.vector(s * size + line * room + cell)
-                return taker.after(line * cells + cell, total.value)
+                return [(dw + (line * cells + cell), total.value)]
 
             for_vectors(e, cells, summed, e.scratch)
         if self.bias:
@@ -224,9 +221,8 @@ def cell_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str, i
     )
     rows, room = conv.window.size[0], kernel.vectors.count * isa.lanes
     numbers = (slices, size, conv.filters, rows, cells, room)
-    outcome, roles = Outcome.of(task), ("scratch.partial", "dw.b" if conv.bias else 0)
-    add = SumCellGradient(conv.bias, outcome)
-    total = Launch(add, conv.filters, (*roles, *numbers, *outcome.roles))
+    roles = ("scratch.partial", "dw.w", "dw.b" if conv.bias else 0)
+    total = Launch(SumCellGradient(conv.bias), conv.filters, (*roles, *numbers))
     return (main, total), {"partial": 4 * slices * size}
 
 

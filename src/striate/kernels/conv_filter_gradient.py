@@ -225,7 +225,7 @@ def filter_gradient(isa: Isa, task: Task) -> tuple[tuple[Launch, ...], dict[str,
         ("x0", "dy", "scratch.partial", task.batch, slices, x.channels, *sizes.arguments),
         room=4 * (pixels * columns + sizes.panel.values),
     )
-    total, size = sum_slices(task, sizes.cells, columns, slices)
+    total, size = sum_slices(conv, sizes.cells, columns, slices)
     return (main, total), {"partial": size}
 
 

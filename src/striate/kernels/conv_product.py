@@ -42,8 +42,11 @@ MOST_SUMS = 512 * 1024
 """Bytes of sums in a chunk, about: they are read and written for each block of positions."""
 RIDING = 0.3
 """The time of summing up the moments of what is in registers, by that of a pass of its own."""
-LEAST_SHARED = 4
+LEAST_SHARED = 8
 """Blocks of filters in a chunk at least, if there are as many: they share the panel."""
+GRADIENT_CHUNKS = 8
+"""Wanted chunks by the filters: more parts of the positions make more sums, fewer blocks of filters
+pack the panels more often. More threads than these find no work there."""
 FORWARD_COPIES, FRACTION_OF_FORWARD = 8.0, 0.975
 """Filters whose multiply-adds take as long as copying the channels that 1x1 filters see, whose
 pixels direct convolution reads where they lie; and the part of the peak that products reach beside
@@ -134,14 +137,14 @@ class ProductBackward(Struct, frozen=True):
         conv, (x,), y, columns = task.what, task.inputs, task.output, self.isa.tile_columns
         positions, blocks = task.batch * y.pixels, blocks_of(y.channels, columns)
         parts = max(1, min(positions // GRADIENT_PART, CHUNKS))
-        shared = quotient(blocks, quotient(CHUNKS, parts))
+        shared = quotient(blocks, quotient(GRADIENT_CHUNKS, parts))
         shared = min(blocks, max(LEAST_SHARED, min(MOST_SHARED // columns, shared)))
         rows, source = self.isa.tile_rows, Lattice.of(conv.window, x)
         width = multiple(quotient(x.channels, quotient(x.channels, GRADIENT_SLICE)), rows)
         slices = quotient(x.channels, width)
         taken = _slices_taken(conv, x, slices, shared * columns, parts * quotient(blocks, shared))
         chunks = quotient(blocks, shared) * conv.window.cells * slices // taken
-        parts = max(1, min(positions // LEAST_PART, quotient(CHUNKS, chunks)))
+        parts = max(1, min(positions // LEAST_PART, quotient(GRADIENT_CHUNKS, chunks)))
         every = source.is_every(conv.window.size)
         kernel = ProductGradient(_left(self.isa, x.channels), every, GRADIENT_BLOCK, columns)
         cut = (slices, width, shared, conv.window.cells, conv.window.size[1], taken)
@@ -149,7 +152,7 @@ class ProductBackward(Struct, frozen=True):
         roles: tuple[str | int, ...] = ("x0", "dy", "scratch.partial")
         room = kernel.scratch(self.isa, width, shared)
         main = Launch(kernel, parts * chunks, roles + numbers, room=room)
-        total, size = sum_slices(task, x.channels * conv.window.cells, columns, parts)
+        total, size = sum_slices(conv, x.channels * conv.window.cells, columns, parts)
         return (main, total), {"partial": size}
 
 

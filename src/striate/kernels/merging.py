@@ -13,10 +13,10 @@ from striate.kernels.product_launch import is_pointwise
 from striate.kernels.updates import RULES
 from striate.layers import BatchNorm, Concat, Conv, Fc, Pool, Relu, Sum
 from striate.plan.records import Task
-from striate.plan.updated import takes_update, updated
 
 RELU_RIDES_ON = (Conv, Fc, BatchNorm, Sum)
 ADDED = "adds to the gradient that others have left"
+NEVER_STORED = "updates each weight as soon as its gradient is summed up, which is never stored"
 
 
 def merge(task: Task, following: Task, alone: bool) -> Task | None:
@@ -125,8 +125,14 @@ def _relu_in_branch(concat: Task, relu: Task) -> Task | None:
 
 def _update_with_gradient(task: Task, update: Task) -> Task | None:
     """The update of an FC's weights, while their gradient is summed up."""
-    known = takes_update(task, update, Fc) and type(update.what) in RULES
-    return updated(task, update) if known and fits(task) else None
+    known = isinstance(task.what, Fc) and type(update.what) in RULES
+    if not known or update.roles["dw"] != task.roles.get("dw.w") or not fits(task):
+        return None
+    roles = {role: name for role, name in task.roles.items() if role != "dw.w"}
+    roles |= {role: n for role, n in update.roles.items() if role not in ("w", "dw")}
+    return replace(
+        task, roles=roles, detail={**task.detail, "update": update.what, "note": NEVER_STORED}
+    )
 
 
 def _joined(task: Task, following: Task, y: str | None, **detail: Any) -> Task:

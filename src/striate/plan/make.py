@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from striate.check import Checked
@@ -24,7 +25,6 @@ from striate.plan.records import (
 )
 from striate.plan.statistics import with_statistics
 from striate.plan.tasks import Work, backward_tasks, forward_tasks, loss_task
-from striate.plan.updated import with_updated
 from striate.plan.weights import lay_out_weights, with_updates
 
 
@@ -59,15 +59,31 @@ def make_plan(
         tasks = with_statistics(tasks, candidates)
     tasks = with_pools(tasks, candidates, measure)
     if training is not None:
-        tasks = with_updates(work, with_again(work, tasks, candidates), training)
-        tasks = with_updated(fuse(tasks, merge), candidates, measure)
-    choices = tuple(choose(task, candidates(task), measure) for task in tasks)
+        tasks = with_again(work, tasks, candidates)
+        tasks = fuse(with_updates(work, tasks, training), merge)
+    choices = _without_idle([choose(task, candidates(task), measure) for task in tasks])
     saved: dict[str, dict[str, str]] = {}
     bindings = tuple(_bind(work, c, saved.setdefault(c.task.node, {})) for c in choices)
     pairs = zip(choices, bindings, strict=True)
     touched = [step for choice, binding in pairs for step in _touched(choice, binding)]
     offsets, regions = _place_all(work.buffers, touched, fixed)
     return Plan(choices, work.buffers, offsets, regions, bindings, batch, work.training, keys)
+
+
+def _without_idle(choices: list[Choice]) -> tuple[Choice, ...]:
+    """The choices without tasks ``again`` whose volume no kernel reads: a max POOL needs only its
+    switches."""
+    touched = Counter(
+        choice.task.roles[role]
+        for choice in choices
+        for role in choice.task.roles
+        if not choice.native or role in _roles(choice.lowering.launches)
+    )
+    return tuple(
+        choice
+        for choice in choices
+        if choice.task.kind != "again" or touched[choice.task.roles["y"]] > 1
+    )
 
 
 def _bind(work: Work, choice: Choice, saved: dict[str, str]) -> dict[str, str]:
