@@ -44,9 +44,9 @@ RIDING = 0.3
 """The time of summing up the moments of what is in registers, by that of a pass of its own."""
 LEAST_SHARED = 8
 """Blocks of filters in a chunk at least, if there are as many: they share the panel."""
-GRADIENT_CHUNKS = 8
-"""Wanted chunks by the filters: more parts of the positions make more sums, fewer blocks of filters
-pack the panels more often. More threads than these find no work there."""
+WIDE_CHUNKS = 8
+"""That are enough where there are as many: more of them would pack the panels more often, or make
+more sums. More threads than these find no work there."""
 FORWARD_COPIES, FRACTION_OF_FORWARD = 8.0, 0.975
 """Filters whose multiply-adds take as long as copying the channels that 1x1 filters see, whose
 pixels direct convolution reads where they lie; and the part of the peak that products reach beside
@@ -136,15 +136,16 @@ class ProductBackward(Struct, frozen=True):
     def _by_filters(self, task: Task) -> tuple[tuple[Launch, ...], dict[str, int]]:
         conv, (x,), y, columns = task.what, task.inputs, task.output, self.isa.tile_columns
         positions, blocks = task.batch * y.pixels, blocks_of(y.channels, columns)
+        wanted = CHUNKS if blocks < LEAST_SHARED else WIDE_CHUNKS
         parts = max(1, min(positions // GRADIENT_PART, CHUNKS))
-        shared = quotient(blocks, quotient(GRADIENT_CHUNKS, parts))
+        shared = quotient(blocks, quotient(wanted, parts))
         shared = min(blocks, max(LEAST_SHARED, min(MOST_SHARED // columns, shared)))
         rows, source = self.isa.tile_rows, Lattice.of(conv.window, x)
         width = multiple(quotient(x.channels, quotient(x.channels, GRADIENT_SLICE)), rows)
         slices = quotient(x.channels, width)
         taken = _slices_taken(conv, x, slices, shared * columns, parts * quotient(blocks, shared))
         chunks = quotient(blocks, shared) * conv.window.cells * slices // taken
-        parts = max(1, min(positions // LEAST_PART, quotient(GRADIENT_CHUNKS, chunks)))
+        parts = max(1, min(positions // LEAST_PART, quotient(wanted, chunks)))
         every = source.is_every(conv.window.size)
         kernel = ProductGradient(_left(self.isa, x.channels), every, GRADIENT_BLOCK, columns)
         cut = (slices, width, shared, conv.window.cells, conv.window.size[1], taken)
