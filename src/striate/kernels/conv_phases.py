@@ -77,10 +77,12 @@ class PhasesForward(Struct, frozen=True):
         return unfit(task)
 
     def cost(self, task: Task) -> float:
-        phases, moments = phases_of(self.isa, task), pass_seconds(task)
-        winograd = WinogradForward(self.isa).cost(at_stride_one(self.isa, task)) - moments
+        phases, over = phases_of(self.isa, task), at_stride_one(self.isa, task)
+        detail = {name: value for name, value in task.detail.items() if name != "norm"}
+        winograd = WinogradForward(self.isa).cost(replace(over, detail=detail))
         filters = phases.filter_values if task.training else 0
-        return FORWARD * winograd + _copy_seconds(phases, task.batch, filters) + moments
+        copies = _copy_seconds(phases, task.batch, filters)
+        return FORWARD * winograd + copies + pass_seconds(task)
 
     def lower(self, task: Task) -> Lowering:
         return with_norm(self.isa, task, self._lower)
