@@ -1,4 +1,4 @@
-"""Winograd convolution at stride 1, over patches of 6x6 to 8x8.
+"""Winograd convolution, over patches of 6x6 to 8x8, or of 9x9 at a stride of 2.
 
 A quarter of the multiplications of a 3x3 CONV by F(4x4, 3x3), 49 of 225 by F(5x5, 3x3), 64 of 324
 by F(6x6, 3x3); of a 5x5 one 16 of 100 by F(4x4, 5x5). Three stages on a block of tiles that stays

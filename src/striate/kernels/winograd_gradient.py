@@ -108,7 +108,7 @@ class WinogradProducts(NativeKernel, frozen=True):
             some = first, e.integer_minimum(stop - first, self.room)
             for n, rows in enumerate(self._groups):
                 with e.when(group.equals(n)):
-                    # The first group's positions need every row of a patch's middle.
+                    # Without a stride its positions need every row of a patch's middle.
                     signs_of = (None if n else kept, None)
                     for volume, part, seen in zip(volumes, parts_of, signs_of, strict=True):
                         where = *volume, some, part, panels, room, rows

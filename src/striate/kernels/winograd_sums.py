@@ -140,18 +140,21 @@ class Products(Struct, frozen=True):
         shape: tuple[int, int],
         ahead: Stream | None = None,
     ) -> None:
-        """One micro-tile. What was summed up before is added at the end: a sum over more tiles
-        would round more."""
+        """One micro-tile. Of panels in private memory what was summed up before is added at the
+        end: a sum over all tiles would round more."""
         e, vectors, columns = self.e, range(0, shape[1], self.e.lanes), self.panels.columns
-        starts = [[e.splat(0.0) for _ in vectors] for _ in range(shape[0])]
+        places = [to.start + to.row * r for r in range(shape[0])]
+        before = [e.select_pointer(self.begins, self.zeros, place) for place in places]
+        starts = [[e.splat(0.0) for _ in vectors] for _ in places]
+        if self.ahead is not None:
+            starts = [[place.vector(v) for v in vectors] for place in before]
         totals = sum_products(
             e, (gradients, patches), (self.tiles, columns), starts, columns, ahead
         )
-        for r, line in enumerate(totals):
-            place = to.start + to.row * r
-            before = e.select_pointer(self.begins, self.zeros, place)
+        for place, earlier, line in zip(places, before, totals, strict=True):
             for v, total in zip(vectors, line, strict=True):
-                place.store_vector(before.vector(v) + total, v)
+                whole = earlier.vector(v) + total if self.ahead is None else total
+                place.store_vector(whole, v)
 
     def add_biases(self, sums: Pointer, filtering: Filtering, row: int) -> None:
         """Add up the transformed gradients where they are the sums of tiles: in this row of the
